@@ -1,0 +1,54 @@
+# Everything from a bare checkout: python3 (3.11 or later) and make are all that is needed.
+#   make demo      the doctor, then the table of kernels on an emulated core
+#   make test      the fast tests             make test-all  the slow ones too
+#   make bench     the table of kernels       make lint      ruff and mypy
+#   make clean     remove what was built, but for .venv
+# SPINNTENSOR_CC=arm-none-eabi-gcc chooses another ARM compiler; ARGS="-k gemm" is passed on to the command.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+COMPILER := $(VENV)/.compiler
+IMAGES := spinntensor/images/kernels.json
+ARM_SOURCES := $(shell find blas_arm spinntensor/abi spinntensor/image -type f -not -name '*.pyc')
+
+.PHONY: demo test test-all bench lint clean FORCE
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+demo: $(INSTALLED) $(IMAGES)
+	$(BIN)/spinntensor doctor
+	$(BIN)/spinntensor bench kernels $(ARGS)
+
+test: $(INSTALLED) $(IMAGES)
+	$(BIN)/python -m pytest $(ARGS)
+
+test-all: $(INSTALLED) $(IMAGES)
+	$(BIN)/python -m pytest -m '' --durations=10 $(ARGS)
+
+bench: $(INSTALLED) $(IMAGES)
+	$(BIN)/spinntensor bench kernels $(ARGS)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf build dist *.egg-info spinntensor/images .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# Written only when the chosen compiler changes, so that the images follow it.
+$(COMPILER): FORCE | $(BIN)/python
+	@echo '$(SPINNTENSOR_CC)' | cmp -s - $@ || echo '$(SPINNTENSOR_CC)' > $@
+
+$(INSTALLED): pyproject.toml setup.py | $(COMPILER)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(IMAGES): $(ARM_SOURCES) $(COMPILER) | $(INSTALLED)
+	$(BIN)/python -m spinntensor.image.build

@@ -1,0 +1,12 @@
+/* Minimum of int8 arrays, four elements at once: 12 cycles a word. Registers: eltwise_max_8.inc. */
+#include "eltwise_max_8.inc"
+
+.macro BEGIN
+    MAX_CONSTANTS S8
+.endm
+
+.macro TAKE
+    EXTREME S8, r7, r9
+.endm
+
+    ELTWISE eltwise_min_s8, 24*4, BEGIN, TAKE, NOTHING

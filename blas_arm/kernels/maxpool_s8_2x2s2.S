@@ -1,0 +1,6 @@
+/* Maximum of 2x2 windows, stride 2, of signed bytes, NHWC: 32 cycles for a word of four channels.
+ * Layout, registers and loop: maxpool_2x2s2.inc; the maximum of four bytes: maxpool.inc.
+ */
+#include "maxpool_2x2s2.inc"
+
+MAXPOOL_2X2S2 maxpool_s8_2x2s2, S8, 128

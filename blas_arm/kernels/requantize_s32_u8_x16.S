@@ -1,0 +1,5 @@
+/* int32 sums to u8 outputs, rounded half to even; operands, registers and paths are drawn in requantize.inc. */
+#include "asm.h"
+#include "requantize.inc"
+
+    REQUANTIZE requantize_s32_u8_x16, strb

@@ -1,0 +1,5 @@
+/* y = clamp(zp + rhe(((a - za) * ma + (b - zb) * mb) / 2^20)), signed bytes; drawn in residual_add.inc. */
+#include "asm.h"
+#include "residual_add.inc"
+
+    RESIDUAL_ADD residual_add_s8_x16, 1

@@ -1,0 +1,13 @@
+/* Plain C: minimum of int16 arrays. */
+#include "abi.h"
+
+void eltwise_min_s16_ref(const struct eltwise *args)
+{
+    const int16_t *restrict a = args->a, *restrict b = args->b;
+    int16_t *restrict y = args->y;
+    const uint32_t count = 4 * args->pairs, scalar = args->step == 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const int16_t other = b[scalar ? 0 : i];
+        y[i] = a[i] < other ? a[i] : other;
+    }
+}

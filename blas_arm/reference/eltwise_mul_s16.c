@@ -1,0 +1,13 @@
+/* Plain C: product of int16 arrays to int32. */
+#include "abi.h"
+
+void eltwise_mul_s16_ref(const struct eltwise *args)
+{
+    const int16_t *restrict a = args->a, *restrict b = args->b;
+    int32_t *restrict y = args->y;
+    const uint32_t count = 4 * args->pairs, scalar = args->step == 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const int16_t other = b[scalar ? 0 : i];
+        y[i] = a[i] * other;
+    }
+}

@@ -1,0 +1,4 @@
+/* Plain C: the same transform into the same panels as the hand-written kernel, pixels signed. */
+#include "winograd_input_ref.h"
+
+WINOGRAD_INPUT_2X2_REF(winograd_input_s8_2x2_ref, int8_t)

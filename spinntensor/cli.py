@@ -1,0 +1,134 @@
+"""The command line: ``spinntensor doctor`` and ``spinntensor bench kernels``; parsing and exit codes only.
+
+Exit codes: 0 all well, 1 a check failed or an error was reported, 2 the command was not understood.
+Verbosity: results and errors; with ``-v`` also what is being done; with ``-vv`` also details and tracebacks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from spinntensor import __version__
+from spinntensor.errors import SpinnTensorError, UnknownKernelError
+
+OK, FAILED, USAGE = 0, 1, 2
+
+log = logging.getLogger("spinntensor")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments without the program's name; those of the process when omitted.
+    """
+    try:
+        args = _parser().parse_args(argv)
+    except SystemExit as stop:  # argparse has printed the help, the version, or what is wrong
+        return int(stop.code or 0)
+    level = args.verbose + args.verbose_command
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    log.setLevel([logging.WARNING, logging.INFO, logging.DEBUG][min(level, 2)])
+    return _guarded(args.run, args, traceback=level >= 2)
+
+
+def _guarded(run: Callable[[argparse.Namespace], int], args: argparse.Namespace, traceback: bool) -> int:
+    """Call a command; an error of ours becomes a message and an exit code, any other is a bug and passes."""
+    try:
+        code = run(args)
+        sys.stdout.flush()
+        return code
+    except SpinnTensorError as error:
+        print(f"spinntensor: error: {error}", file=sys.stderr)
+        log.debug("where it happened:", exc_info=traceback)
+        return USAGE if isinstance(error, UnknownKernelError) else FAILED
+    except BrokenPipeError:  # the reader went away (| head); keep the interpreter's last flush quiet
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from spinntensor import doctor
+
+    return doctor.main(json=args.json)
+
+
+def _bench_kernels(args: argparse.Namespace) -> int:
+    from spinntensor.report import bench
+
+    return bench.main_kernels(only=args.only, json=args.json, plot=args.plot, markdown=args.markdown)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _command(
+        argparse.ArgumentParser,
+        prog="spinntensor",
+        description="Linear algebra and neural networks on SpiNNaker, real or emulated.",
+        epilog="examples:\n  spinntensor doctor\n  spinntensor bench kernels --only 'gemm_*'",
+    )
+    parser.add_argument("--version", action="version", version=f"spinntensor {__version__}")
+    _add_verbose(parser, "verbose")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    doctor = _command(
+        commands.add_parser,
+        "doctor",
+        help="check the installation, one line per part",
+        description="Check the installation: one PASS, FAIL or SKIP per part, and what mends it.",
+        epilog="example:\n  spinntensor doctor --json",
+    )
+    doctor.add_argument("--json", action="store_true", help="print the checks as JSON")
+    doctor.set_defaults(run=_doctor)
+
+    bench = _command(
+        commands.add_parser,
+        "bench",
+        help="measure on the emulated machine",
+        description="Measure on the emulated machine, in model cycles.",
+        epilog="example:\n  spinntensor bench kernels",
+    )
+    what = bench.add_subparsers(title="what to measure", metavar="WHAT", required=True)
+    kernels = _command(
+        what.add_parser,
+        "kernels",
+        help="every kernel on an emulated core, one line per shape",
+        description="Run kernels on an emulated core: model cycles, share of the bound, equal bits.",
+        epilog="example:\n  spinntensor bench kernels --only 'gemm_*' --json kernels.json --plot kernels.svg",
+    )
+    kernels.add_argument(
+        "--only", metavar="PATTERN", help="kernels whose name holds this text or matches this shell pattern"
+    )
+    kernels.add_argument("--json", metavar="FILE", help="also write every figure to FILE")
+    kernels.add_argument("--plot", metavar="FILE", help="also draw a chart to FILE (.svg, .png, .pdf)")
+    kernels.add_argument(
+        "--markdown", metavar="FILE", help="also write the table, and how it was made, to FILE"
+    )
+    kernels.set_defaults(run=_bench_kernels)
+
+    for command in (doctor, bench, kernels):
+        _add_verbose(command, "verbose_command")
+    return parser
+
+
+def _command(
+    make: Callable[..., argparse.ArgumentParser], *args: object, **options: object
+) -> argparse.ArgumentParser:
+    """A parser that keeps the line breaks of its examples and takes no abbreviated options."""
+    return make(*args, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
+
+
+def _add_verbose(parser: argparse.ArgumentParser, dest: str) -> None:
+    """Add the ladder; commands count apart, because a subparser overwrites what was counted before it."""
+    parser.add_argument(
+        "-v",
+        dest=dest,
+        action="count",
+        default=0,
+        help="say what is being done; -vv: details and tracebacks too",
+    )

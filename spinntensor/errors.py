@@ -1,0 +1,274 @@
+"""The errors spinntensor raises: each carries its facts as attributes and composes its message from them.
+
+A message says what was received, what was expected, and the one knob that mends it. The facts are the
+exception's ``args``, so every error survives pickling on its way between processes. Standard library only.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+
+
+class SpinnTensorError(Exception):
+    """Base of every error raised by spinntensor; catch this to catch them all."""
+
+
+class CompileError(SpinnTensorError):
+    """The ARM cross compiler refused a source file, or could not be started.
+
+    Parameters
+    ----------
+    compiler : str
+        The command that was run, or the name of the compiler that was looked for.
+    source : str
+        The source file it was given; empty when it could not be started at all.
+    message : str
+        What the compiler printed, or what is missing and how to get it.
+    """
+
+    def __init__(self, compiler: str, source: str, message: str) -> None:
+        super().__init__(compiler, source, message)
+        self.compiler = compiler
+        self.source = source
+        self.message = message
+
+    def __str__(self) -> str:
+        where = f"{self.compiler} on {self.source}:\n" if self.source else f"{self.compiler}: "
+        return where + self.message.rstrip()
+
+
+class UnknownKernelError(SpinnTensorError, KeyError):
+    """No kernel has this name; a KeyError too, so that mappings of kernels behave like mappings.
+
+    Parameters
+    ----------
+    name : str
+        The name that was asked for.
+    known : iterable of str
+        The names that exist.
+    """
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        self.known = tuple(sorted(known))
+        super().__init__(self.name, self.known)
+
+    @property
+    def close(self) -> tuple[str, ...]:
+        """Known names that resemble the one asked for, best first (at most three)."""
+        return tuple(difflib.get_close_matches(self.name, self.known, n=3, cutoff=0.5))
+
+    def __str__(self) -> str:
+        if self.close:
+            mend = f"did you mean {' or '.join(map(repr, self.close))}?"
+        elif self.known:
+            mend = f"known kernels: {', '.join(self.known)}"
+        else:
+            mend = "no kernels are registered"
+        return f"unknown kernel {self.name!r}; {mend}"
+
+
+class OperandError(SpinnTensorError, ValueError):
+    """An operand has the wrong shape, type, range or alignment for the kernel it was given to.
+
+    Parameters
+    ----------
+    kernel, operand : str
+        The kernel, and the name of the operand as its signature spells it.
+    received, expected : object
+        What came and what was wanted, printed as they are: a shape, a dtype, a range, or words.
+    mend : str
+        The one change that makes the call valid.
+    """
+
+    def __init__(self, kernel: str, operand: str, received: object, expected: object, mend: str) -> None:
+        super().__init__(kernel, operand, received, expected, mend)
+        self.kernel = kernel
+        self.operand = operand
+        self.received = received
+        self.expected = expected
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kernel}: operand {self.operand!r}: "
+            f"received {self.received}, expected {self.expected}; {self.mend}"
+        )
+
+
+class DTCMError(SpinnTensorError):
+    """The operands of one kernel call do not fit the data memory of a core.
+
+    Parameters
+    ----------
+    kernel : str
+    needed, available : int
+        Bytes that the call needs, and bytes that the core has for operands.
+    operands : mapping of str to int
+        Bytes of each operand.
+    """
+
+    def __init__(self, kernel: str, needed: int, available: int, operands: Mapping[str, int]) -> None:
+        self.kernel = kernel
+        self.needed = needed
+        self.available = available
+        self.operands = dict(operands)
+        super().__init__(kernel, needed, available, self.operands)
+
+    def __str__(self) -> str:
+        by_size = sorted(self.operands.items(), key=lambda item: (-item[1], item[0]))
+        parts = ", ".join(f"{name} {size:,}" for name, size in by_size)
+        largest = f"; shrink {by_size[0][0]!r}, the largest, by a smaller tile" if by_size else ""
+        return (
+            f"{self.kernel}: needs {self.needed:,} bytes of DTCM, {self.available:,} are available"
+            f"{f' ({parts})' if parts else ''}{largest or '; shrink the tile'}"
+        )
+
+
+class ITCMError(SpinnTensorError):
+    """The code that a core needs does not fit its instruction memory.
+
+    Parameters
+    ----------
+    needed, available : int
+        Bytes of code, and bytes that an application may fill.
+    pieces : mapping of str to int
+        Bytes of each program and kernel.
+    """
+
+    def __init__(self, needed: int, available: int, pieces: Mapping[str, int]) -> None:
+        self.needed = needed
+        self.available = available
+        self.pieces = dict(pieces)
+        super().__init__(needed, available, self.pieces)
+
+    def __str__(self) -> str:
+        parts = ", ".join(
+            f"{name} {size:,}" for name, size in sorted(self.pieces.items(), key=lambda p: -p[1])
+        )
+        return (
+            f"code needs {self.needed:,} bytes of ITCM, {self.available:,} are available ({parts}); "
+            "give this core fewer different kernels"
+        )
+
+
+class RangeError(SpinnTensorError, ValueError):
+    """The proof that an accumulator cannot overflow does not hold for this call.
+
+    Parameters
+    ----------
+    kernel : str
+    bound : int
+        The largest magnitude the sum may reach, from the shapes and the operands' ranges.
+    limit : int
+        The largest magnitude the accumulator holds.
+    mend : str
+        The one change that makes the proof hold.
+    """
+
+    def __init__(self, kernel: str, bound: int, limit: int, mend: str) -> None:
+        super().__init__(kernel, bound, limit, mend)
+        self.kernel = kernel
+        self.bound = bound
+        self.limit = limit
+        self.mend = mend
+
+    def __str__(self) -> str:
+        sum_, holds = f"the sum may reach {self.bound:,}", f"its accumulator holds {self.limit:,}"
+        return f"{self.kernel}: {sum_}, {holds}; {self.mend}"
+
+
+class EstimateError(SpinnTensorError):
+    """The fitted weights of a kernel's cycle estimator are missing or were fitted for another version of it.
+
+    Parameters
+    ----------
+    kernel : str
+    weights, counts : int
+        Weights that the data file has for it, and counts that the kernel gives.
+    """
+
+    def __init__(self, kernel: str, weights: int, counts: int) -> None:
+        super().__init__(kernel, weights, counts)
+        self.kernel = kernel
+        self.weights = weights
+        self.counts = counts
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kernel}: the estimator has {self.weights} fitted weights for {self.counts} counts; "
+            f"run python bench/fit.py --only {self.kernel!r}"
+        )
+
+
+class EngineError(SpinnTensorError):
+    """The tile engine stopped before the end of its program; what it computed must not be used.
+
+    Parameters
+    ----------
+    status : str
+        The engine's own word for it, `ENGINE_...`.
+    at : int
+        Index of the command at which it stopped.
+    label : str
+        What that command was for.
+    dma_status : int
+        The DMA controller's STAT register, 0 when no transfer failed.
+    """
+
+    def __init__(self, status: str, at: int, label: str, dma_status: int) -> None:
+        super().__init__(status, at, label, dma_status)
+        self.status = status
+        self.at = at
+        self.label = label
+        self.dma_status = dma_status
+
+    def __str__(self) -> str:
+        dma = f", DMA STAT {self.dma_status:#010x}" if self.dma_status else ""
+        mend = (
+            "check the transfer's SDRAM and DTCM addresses"
+            if self.dma_status
+            else "build the program and the image with the same version"
+        )
+        return f"tile engine: {self.status} at command {self.at} ({self.label}){dma}; {mend}"
+
+
+class MissingDependencyError(SpinnTensorError, ImportError):
+    """A package that only an extra installs is not there.
+
+    Parameters
+    ----------
+    package : str
+        The package that could not be imported.
+    extra : str
+        The extra of spinntensor that brings it.
+    """
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(package, extra)
+        self.package = package
+        self.extra = extra
+
+    def __str__(self) -> str:
+        return f"{self.package} is not installed; pip install 'spinntensor[{self.extra}]'"
+
+
+class MissingImageError(SpinnTensorError):
+    """The built ARM images are not where the package keeps them.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file that was looked for.
+    """
+
+    def __init__(self, path: object) -> None:
+        self.path = str(path)
+        super().__init__(self.path)
+
+    def __str__(self) -> str:
+        return (
+            f"no ARM image at {self.path}; build it with: python -m spinntensor.image.build "
+            "(a checkout needs pip install ziglang==0.17.1 for that; a wheel carries its images)"
+        )

@@ -1,0 +1,7 @@
+"""Minimum of int32 arrays, element by element."""
+
+import numpy as np
+
+from spinntensor.kernels._eltwise import declare
+
+KERNEL = declare("eltwise_min_s32", np.int32)

@@ -1,0 +1,7 @@
+"""Difference of int32 arrays, exact by a range proof."""
+
+import numpy as np
+
+from spinntensor.kernels._eltwise import declare
+
+KERNEL = declare("eltwise_sub_s32", np.int32)

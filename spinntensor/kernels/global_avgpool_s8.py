@@ -1,0 +1,7 @@
+"""Mean of every channel of an image of int8 pixels, NHWC, rounded half to even."""
+
+import numpy as np
+
+from spinntensor.kernels._global_avgpool import declare
+
+KERNEL = declare("global_avgpool_s8", np.int8)

@@ -1,0 +1,5 @@
+"""Maximum over 2x2 windows, stride 2, of uint8 pixels, NHWC."""
+
+from spinntensor.kernels._maxpool import declare
+
+KERNEL = declare("maxpool_u8_2x2s2", (2, 2), (2, 2))

@@ -1,0 +1,7 @@
+"""int64 sums to s16 outputs, rounded half to even: bias, multiplier and shift by row, zero point, clamp."""
+
+import numpy as np
+
+from spinntensor.kernels.requantize_s64 import kernel
+
+KERNEL = kernel("requantize_s64_s16", np.int16)

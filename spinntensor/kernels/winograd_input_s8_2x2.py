@@ -1,0 +1,8 @@
+"""Winograd F(2x2,3x3) input transform of s8 pixels."""
+
+import numpy as np
+
+from spinntensor.kernels.winograd_input import kernel
+from spinntensor.kernels.winograd_pack import F2X2
+
+KERNEL = kernel("winograd_input_s8_2x2", np.int8, F2X2)

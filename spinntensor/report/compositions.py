@@ -1,0 +1,89 @@
+"""Benchmark cases of several kernels on one core: convolution tiles and a Strassen step, everything counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from spinntensor.emulator.core import Core
+from spinntensor.image.store import Blob, blob
+from spinntensor.kernels import Work, conv2d_tile, strassen_step, winograd_tile
+from spinntensor.kernels.tile import Tile
+from spinntensor.machine.tile import run_tile
+
+SEED = 1
+
+
+@dataclass(frozen=True)
+class Composition:
+    """A tile to measure.
+
+    Parameters
+    ----------
+    name, shape : what its line says.
+    tile : kernel calls and operands.
+    expected : the host's result.
+    result : what the tile stored, put together.
+    work : logical work and issue bound.
+    """
+
+    name: str
+    shape: str
+    tile: Tile
+    expected: np.ndarray
+    result: Callable[[dict[str, np.ndarray]], np.ndarray]
+    work: Work
+
+    def run(self, core: Core, pick: Callable[[str], Blob] = blob) -> tuple[np.ndarray, int]:
+        """The result and the model cycles of all calls, with the kernels' used code or what `pick` chooses."""
+        done = run_tile(core, self.tile, pick)
+        return self.result(done.stored), done.counters.cycles
+
+
+def _y(stored: dict[str, np.ndarray]) -> np.ndarray:
+    return stored["y"]
+
+
+def _conv2d() -> Iterator[Composition]:
+    for label, conv in conv2d_tile.BENCH.items():
+        operands = conv2d_tile.sample(conv, np.random.default_rng(SEED))
+        tile, expected = conv2d_tile.tile(conv, operands), conv2d_tile.twin(conv, operands)
+        yield Composition(tile.name, label, tile, expected, _y, conv2d_tile.work(conv))
+
+
+def _winograd() -> Iterator[Composition]:
+    for shape in winograd_tile.bench:
+        operands = winograd_tile.sample(np.random.default_rng(SEED), shape, False)
+        tile = winograd_tile.build(winograd_tile.WinogradTile(**shape), operands)
+        label = " ".join(f"{name}{size}" for name, size in shape.items() if size)
+        yield Composition(tile.name, label, tile, winograd_tile.twin(operands), _y, winograd_tile.work(shape))
+
+
+def _strassen() -> Iterator[Composition]:
+    m, k, n = 256, 256, 36
+    rng = np.random.default_rng(SEED)
+    a = rng.integers(-127, 128, (m, k), np.int8)
+    b = rng.integers(0, 256, (k, n), np.uint8)
+    tile = strassen_step.strassen_tile(a, b)
+    expected = a.astype(np.int32) @ b.astype(np.int32)
+    macs = m * k * n
+    yield Composition(
+        tile.name,
+        f"m{m} n{n} k{k}",
+        tile,
+        expected,
+        lambda stored: strassen_step.whole(stored, m, n),
+        Work(macs, m * n, macs * 7 / 8 * 24 / 18),
+    )
+
+
+def compositions() -> Iterator[Composition]:
+    """All of them, made as they are asked for."""
+    yield from _conv2d()
+    yield from _winograd()
+    yield from _strassen()
+
+
+NAMES = (conv2d_tile.NAME, winograd_tile.NAME, strassen_step.NAME)

@@ -1,0 +1,70 @@
+"""Programs out of tiles: order of transfers, places in turn, what is refused."""
+
+import numpy as np
+import pytest
+
+from spinntensor.errors import OperandError
+from spinntensor.image.pipeline import pipeline
+from spinntensor.image.program import Invoke, Move, Wait
+from spinntensor.kernels.tile import At, Fetch, Step, Store, Tile
+
+KERNEL = "clamp_s32_x8"
+BASE = 0x400800
+
+
+def tile(number, *extra):
+    words = {"x": At("x"), "n": 16, "low": 0, "high": number}
+    fetch = Fetch("x", At("x"), np.zeros(16, np.int32))
+    constant = Fetch("k", At("k"), np.zeros(2, np.int32))
+    store = Store("y", At("x"), (16,), np.dtype(np.int32))
+    return Tile(f"t{number}", {"x": 64, "k": 8}, (fetch, constant, Step(KERNEL, words), *extra, store))
+
+
+def far(i, transfer):
+    return {"x": 0x60000000, "k": 0x60100000, "y": 0x60200000}[transfer.label] + (
+        0 if transfer.label == "k" else 64 * i
+    )
+
+
+def chained(i, transfer):
+    """Tile i reads what tile i - 1 wrote."""
+    return 0x60100000 if transfer.label == "k" else 0x60000000 + 64 * (i + (transfer.label == "y"))
+
+
+def kinds(commands):
+    return "".join(
+        "iwco"[(0 if not c.to_system else 3) if isinstance(c, Move) else 1 if isinstance(c, Wait) else 2]
+        for c in commands
+    )
+
+
+def test_operands_of_the_next_tile_are_under_way():
+    piped = pipeline([tile(i) for i in range(3)], far, BASE)
+    assert kinds(piped.commands) == "ii" + "iwco" + "iwco" + "wco"
+    waits = [c.moves for c in piped.commands if isinstance(c, Wait)]
+    assert waits == [2, 3, 5]  # the last also waits for the store of the tile before last
+
+
+def test_places_take_turns_and_constants_stay():
+    piped = pipeline([tile(i) for i in range(3)], far, BASE)
+    assert piped.regions == {"x": 128, "k": 8}
+    assert [c.words["x"] - BASE for c in piped.commands if isinstance(c, Invoke)] == [0, 64, 0]
+    assert sum(c.label.endswith("k") for c in piped.commands if isinstance(c, Move)) == 1
+
+
+def test_what_the_tile_before_stores_is_fetched_behind_it():
+    piped = pipeline([tile(i) for i in range(3)], chained, BASE)
+    assert kinds(piped.commands) == "ii" + "wco" + "i" + "wco" + "i" + "wco"
+
+
+def test_a_second_fetch_into_the_same_bytes_is_refused():
+    again = Fetch("again", At("x", 8), np.zeros(2, np.int32))
+    with pytest.raises(OperandError, match="cut the tile in two"):
+        pipeline([tile(0, again)], far, BASE)
+
+
+def test_a_store_between_steps_is_refused():
+    one = tile(0)
+    mixed = Tile("mixed", one.regions, (*one.actions, one.actions[2]))
+    with pytest.raises(OperandError, match="stores at the end"):
+        pipeline([mixed], far, BASE)

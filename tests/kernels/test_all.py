@@ -1,0 +1,56 @@
+"""Every kernel of the table: plain C, hand-written code and host twin give the same bits; estimators hold."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spinntensor.emulator.core import Core
+from spinntensor.errors import EstimateError
+from spinntensor.image.store import variants
+from spinntensor.kernels import kernel, kernels
+from spinntensor.kernels.estimate import estimate
+from spinntensor.kernels.kernel import draw_shape
+from spinntensor.machine.call import run
+
+NAMES = tuple(kernels())
+STRETCH = 1.5
+TOLERANCE = 0.02
+
+
+@pytest.fixture(scope="module")
+def strict_core():
+    return Core(strict=True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bits(name, strict_core):
+    k = kernel(name)
+    shapes = st.fixed_dictionaries({d: st.integers(lo, hi) for d, (lo, hi) in k.dims.items()})
+
+    @settings(max_examples=12, deadline=None, derandomize=True)
+    @given(shape=shapes, seed=st.integers(0, 2**32 - 1), extreme=st.booleans())
+    def same_bits(shape, seed, extreme):
+        operands = k.sample(np.random.default_rng(seed), shape, extreme)
+        expected = k.twin(operands)
+        for variant in variants(name):
+            got = run(k, operands, variant, strict_core).result
+            assert got.dtype == expected.dtype and got.shape == expected.shape
+            np.testing.assert_array_equal(got, expected, err_msg=f"{name} ({variant})")
+
+    same_bits()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_estimate(name):
+    k, core, rng = kernel(name), Core(), np.random.default_rng(77)
+    drawn = [draw_shape(k, rng, STRETCH) for _ in range(6)]
+    for shape in (*drawn, *k.bench[:1]):
+        cycles = run(k, k.sample(rng, shape, False), core=core).counters.cycles
+        assert estimate(k, shape) == pytest.approx(cycles, rel=TOLERANCE), shape
+
+
+def test_weights_of_another_version_are_refused(monkeypatch):
+    monkeypatch.setattr("spinntensor.kernels.estimate.weights", lambda: {NAMES[0]: [1.0]})
+    with pytest.raises(EstimateError, match=r"has 1 fitted weights.*run python bench/fit.py"):
+        estimate(kernel(NAMES[0]), kernel(NAMES[0]).bench[0])

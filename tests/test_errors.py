@@ -1,0 +1,132 @@
+"""Every error carries its facts, says what mends it, and survives pickling."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from spinntensor import errors
+from spinntensor.errors import (
+    CompileError,
+    DTCMError,
+    EngineError,
+    EstimateError,
+    ITCMError,
+    MissingDependencyError,
+    MissingImageError,
+    OperandError,
+    RangeError,
+    SpinnTensorError,
+    UnknownKernelError,
+)
+
+CASES = [
+    (
+        CompileError("ziglang", "gemm.c", "gemm.c:3: error: no\n"),
+        {"compiler": "ziglang", "source": "gemm.c", "message": "gemm.c:3: error: no\n"},
+        "ziglang on gemm.c:\ngemm.c:3: error: no",
+    ),
+    (
+        CompileError("ziglang", "", "no ARM compiler: pip install ziglang"),
+        {"source": ""},
+        "ziglang: no ARM compiler: pip install ziglang",
+    ),
+    (
+        UnknownKernelError("gem_s16", ["pool_s16", "gemm_s16"]),
+        {"name": "gem_s16", "known": ("gemm_s16", "pool_s16"), "close": ("gemm_s16", "pool_s16")},
+        "unknown kernel 'gem_s16'; did you mean 'gemm_s16' or 'pool_s16'?",
+    ),
+    (
+        UnknownKernelError("x", ["gemm", "add"]),
+        {"close": ()},
+        "unknown kernel 'x'; known kernels: add, gemm",
+    ),
+    (UnknownKernelError("x", []), {"known": ()}, "unknown kernel 'x'; no kernels are registered"),
+    (
+        OperandError("gemm", "b", "int64", "int16", "b.astype(np.int16)"),
+        {
+            "kernel": "gemm",
+            "operand": "b",
+            "received": "int64",
+            "expected": "int16",
+            "mend": "b.astype(np.int16)",
+        },
+        "gemm: operand 'b': received int64, expected int16; b.astype(np.int16)",
+    ),
+    (
+        DTCMError("gemm", 70000, 60000, {"a": 30000, "c": 40000}),
+        {"kernel": "gemm", "needed": 70000, "available": 60000, "operands": {"a": 30000, "c": 40000}},
+        "gemm: needs 70,000 bytes of DTCM, 60,000 are available (c 40,000, a 30,000); "
+        "shrink 'c', the largest, by a smaller tile",
+    ),
+    (
+        DTCMError("gemm", 2, 1, {}),
+        {"operands": {}},
+        "gemm: needs 2 bytes of DTCM, 1 are available; shrink the tile",
+    ),
+    (
+        ITCMError(40000, 32736, {"engine": 1000, "gemm": 39000}),
+        {"needed": 40000, "available": 32736, "pieces": {"engine": 1000, "gemm": 39000}},
+        "code needs 40,000 bytes of ITCM, 32,736 are available (gemm 39,000, engine 1,000); "
+        "give this core fewer different kernels",
+    ),
+    (
+        RangeError("gemm", 2**31, 2**31 - 1, "narrow a"),
+        {"kernel": "gemm", "bound": 2**31, "limit": 2**31 - 1, "mend": "narrow a"},
+        "gemm: the sum may reach 2,147,483,648, its accumulator holds 2,147,483,647; narrow a",
+    ),
+    (
+        EstimateError("gemm", 3, 4),
+        {"kernel": "gemm", "weights": 3, "counts": 4},
+        "gemm: the estimator has 3 fitted weights for 4 counts; run python bench/fit.py --only 'gemm'",
+    ),
+    (
+        EngineError("ENGINE_DMA", 3, "load a", 0x80),
+        {"status": "ENGINE_DMA", "at": 3, "label": "load a", "dma_status": 0x80},
+        "tile engine: ENGINE_DMA at command 3 (load a), DMA STAT 0x00000080; "
+        "check the transfer's SDRAM and DTCM addresses",
+    ),
+    (
+        EngineError("ENGINE_OP", 0, "start", 0),
+        {"dma_status": 0},
+        "tile engine: ENGINE_OP at command 0 (start); build the program and the image with the same version",
+    ),
+    (
+        MissingDependencyError("unicorn", "emulator"),
+        {"package": "unicorn", "extra": "emulator"},
+        "unicorn is not installed; pip install 'spinntensor[emulator]'",
+    ),
+    (
+        MissingImageError("images/kernels.bin"),
+        {"path": "images/kernels.bin"},
+        "no ARM image at images/kernels.bin; build it with: python -m spinntensor.image.build "
+        "(a checkout needs pip install ziglang==0.17.1 for that; a wheel carries its images)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("error", "facts", "message"), CASES, ids=lambda case: type(case).__name__)
+def test_facts_message_and_pickle(error, facts, message):
+    for again in (error, pickle.loads(pickle.dumps(error))):
+        assert str(again) == message
+        assert {name: getattr(again, name) for name in facts} == facts
+        assert isinstance(again, SpinnTensorError)
+
+
+def test_every_error_is_tested():
+    made = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)}
+    assert {type(error) for error, _, _ in CASES} == made - {SpinnTensorError}
+
+
+@pytest.mark.parametrize(
+    ("ours", "builtin"),
+    [
+        (UnknownKernelError, KeyError),
+        (OperandError, ValueError),
+        (RangeError, ValueError),
+        (MissingDependencyError, ImportError),
+    ],
+)
+def test_errors_are_also_what_python_calls_them(ours, builtin):
+    assert issubclass(ours, builtin)
