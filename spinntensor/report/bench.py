@@ -26,6 +26,7 @@ from spinntensor.kernels.estimate import estimate
 from spinntensor.kernels.tile import Step
 from spinntensor.machine.call import run, run_blob
 from spinntensor.report.compositions import NAMES, Composition, compositions
+from spinntensor.report.goals import scores
 from spinntensor.report.line import Line
 from spinntensor.report.peers import peers
 
@@ -172,6 +173,13 @@ def main_kernels(
         from spinntensor.report.performance import page
 
         Path(markdown).write_text(page(measured))
+    for score in scores(measured):
+        if score.verdict == "missed":
+            goal = score.goal
+            console.print(
+                f"goal missed: {goal.label}: {score.value:.3f} {goal.metric}, must {goal.must},"
+                f" {score.at_bound:.3f} at the issue bound"
+            )
     failed = sum(not m.passed for m in measured)
     console.print(f"{len(measured) - failed} of {len(measured)} lines passed")
     return int(failed > 0)

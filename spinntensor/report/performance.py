@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from spinntensor.report.goals import Score, scores
 from spinntensor.report.line import Line
 
 HEAD = """# Performance of the kernels
@@ -21,10 +22,23 @@ This page is generated: `spinntensor bench kernels --markdown docs/performance.m
 * **Estimate**: how far the planner's estimator is from the executed cycles.
 * Kernels are named operation, type, block, unroll; a `_tile` line counts all kernels of the tile, one by one.
 
+{goals}
+## All lines
+
 ![Kernels under their roofs](roofline.svg)
 
 | kernel | shape | model cycles | MAC/cycle | cycles/element | of bound | x plain C | estimate | bits |
 |---|---|--:|--:|--:|--:|--:|--:|---|
+"""
+
+
+GOALS_HEAD = """## Goals
+
+What the kernels are held to. **At the bound**: the figure that loads, stores and arithmetic of the inner loop alone
+would give, with no loop, call, stall or rim; where a goal was missed, it says how far this kind of block can go at all.
+
+| figure | unit | must | aim | measured | at the bound | verdict |
+|---|---|--:|--:|--:|--:|---|
 """
 
 
@@ -45,6 +59,27 @@ def _row(m: Line) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+def _goal(score: Score) -> str:
+    goal = score.goal
+    must = "" if goal.must is None else f"{goal.must:g}"
+    unit = {
+        "mac_per_cycle": "MAC/cycle",
+        "cycles_per_element": "cycles/element",
+        "times_plain_c": "x plain C",
+    }
+    cells = (
+        goal.label,
+        unit[goal.metric],
+        must,
+        f"{goal.aim:g}",
+        f"{score.value:.3f}",
+        f"{score.at_bound:.3f}",
+    )
+    return "| " + " | ".join((*cells, score.verdict)) + " |"
+
+
 def page(lines: Sequence[Line]) -> str:
     """The page for these benchmark lines."""
-    return HEAD + "\n".join(_row(m) for m in lines) + "\n"
+    reached = list(scores(lines))
+    goals = GOALS_HEAD + "\n".join(_goal(s) for s in reached) + "\n" if reached else ""
+    return HEAD.replace("{goals}", goals) + "\n".join(_row(m) for m in lines) + "\n"

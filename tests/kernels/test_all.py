@@ -23,22 +23,33 @@ def strict_core():
     return Core(strict=True)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_bits(name, strict_core):
+def check_bits(name, core, examples):
+    """Plain C, hand-written code and twin agree on `examples` drawn shapes and operands."""
     k = kernel(name)
     shapes = st.fixed_dictionaries({d: st.integers(lo, hi) for d, (lo, hi) in k.dims.items()})
 
-    @settings(max_examples=12, deadline=None, derandomize=True)
+    @settings(max_examples=examples, deadline=None, derandomize=True)
     @given(shape=shapes, seed=st.integers(0, 2**32 - 1), extreme=st.booleans())
     def same_bits(shape, seed, extreme):
         operands = k.sample(np.random.default_rng(seed), shape, extreme)
         expected = k.twin(operands)
         for variant in variants(name):
-            got = run(k, operands, variant, strict_core).result
+            got = run(k, operands, variant, core).result
             assert got.dtype == expected.dtype and got.shape == expected.shape
             np.testing.assert_array_equal(got, expected, err_msg=f"{name} ({variant})")
 
     same_bits()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bits(name, strict_core):
+    check_bits(name, strict_core, 12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_bits_on_many_shapes(name, strict_core):
+    check_bits(name, strict_core, 300)
 
 
 @pytest.mark.parametrize("name", NAMES)
