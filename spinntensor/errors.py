@@ -179,6 +179,28 @@ class RangeError(SpinnTensorError, ValueError):
         return f"{self.kernel}: {sum_}, {holds}; {self.mend}"
 
 
+class OutputError(SpinnTensorError, OSError):
+    """A file that was asked for cannot be written.
+
+    Parameters
+    ----------
+    path : str
+    reason : str
+        What stands in the way.
+    mend : str
+        The one change that makes it possible.
+    """
+
+    def __init__(self, path: str, reason: str, mend: str) -> None:
+        super().__init__(path, reason, mend)
+        self.path = path
+        self.reason = reason
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"cannot write {self.path}: {self.reason}; {self.mend}"
+
+
 class EstimateError(SpinnTensorError):
     """The fitted weights of a kernel's cycle estimator are missing or were fitted for another version of it.
 

@@ -16,6 +16,7 @@ from spinntensor.errors import (
     MissingDependencyError,
     MissingImageError,
     OperandError,
+    OutputError,
     RangeError,
     SpinnTensorError,
     UnknownKernelError,
@@ -75,6 +76,11 @@ CASES = [
         RangeError("gemm", 2**31, 2**31 - 1, "narrow a"),
         {"kernel": "gemm", "bound": 2**31, "limit": 2**31 - 1, "mend": "narrow a"},
         "gemm: the sum may reach 2,147,483,648, its accumulator holds 2,147,483,647; narrow a",
+    ),
+    (
+        OutputError("a/b.json", "there is no folder a", "create it first"),
+        {"path": "a/b.json", "reason": "there is no folder a", "mend": "create it first"},
+        "cannot write a/b.json: there is no folder a; create it first",
     ),
     (
         EstimateError("gemm", 3, 4),

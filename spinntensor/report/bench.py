@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from functools import partial
 from json import dumps
-from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -25,10 +24,13 @@ from spinntensor.kernels import Kernel, Shape, kernel, kernels
 from spinntensor.kernels.estimate import estimate
 from spinntensor.kernels.tile import Step
 from spinntensor.machine.call import run, run_blob
+from spinntensor.report import roofline
 from spinntensor.report.compositions import NAMES, Composition, compositions
+from spinntensor.report.files import writable, write_whole
 from spinntensor.report.goals import scores
 from spinntensor.report.line import Line
 from spinntensor.report.peers import peers
+from spinntensor.report.performance import page
 
 SEED = 1
 GEMM = "gemm_s16_3x3_outer_u32"
@@ -155,24 +157,27 @@ def to_json(measured: Iterable[Line]) -> str:
 def main_kernels(
     only: str | None = None, json: str | None = None, plot: str | None = None, markdown: str | None = None
 ) -> int:
-    """Measure, print, and write the files that were asked for; 0 when every line passed, else 1."""
+    """Measure, print, and write the files that were asked for; 0 when every line passed, else 1.
+
+    UnknownKernelError when `only` selects nothing, OutputError when a file cannot be written: both before anything
+    is measured.
+    """
+    json_file, markdown_file = json and writable(json), markdown and writable(markdown)
+    plot_file = plot and writable(plot, roofline.SUFFIXES)
+    if plot_file:
+        roofline.pyplot()  # missing? then say so now
     console = Console(width=WIDTH)
     names = chosen(only)
     total = sum(len(kernel(n).bench) for n in names if n not in NAMES)
-    measured = list(
-        track(lines(names), "measuring", total=total, console=Console(stderr=True), transient=True)
-    )
+    progress = Console(stderr=True)
+    measured = list(track(lines(names), "measuring", total=total, console=progress, transient=True))
     console.print(table(measured))
-    if json:
-        Path(json).write_text(to_json(measured))
-    if plot:
-        from spinntensor.report.roofline import draw
-
-        draw(measured, Path(plot))
-    if markdown:
-        from spinntensor.report.performance import page
-
-        Path(markdown).write_text(page(measured))
+    if json_file:
+        write_whole(json_file, lambda part: part.write_text(to_json(measured)))
+    if plot_file:
+        write_whole(plot_file, lambda part: roofline.draw(measured, part))
+    if markdown_file:
+        write_whole(markdown_file, lambda part: part.write_text(page(measured)))
     for score in scores(measured):
         if score.verdict == "missed":
             goal = score.goal

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from spinntensor.errors import MissingDependencyError
 from spinntensor.report.line import Line
 
+SUFFIXES = (".svg", ".png", ".pdf")
 CLOCK_HZ = 200e6
 ROOFS = (
     (1.0, "issue: one MAC per cycle"),
@@ -24,8 +26,8 @@ BANDWIDTHS = (
 """Assumed and stated figures; neither is measured on silicon."""
 
 
-def draw(lines: Iterable[Line], path: Path) -> None:
-    """Write the plot of the lines that multiply and accumulate to `path` (.svg, .png or .pdf)."""
+def pyplot() -> Any:
+    """Matplotlib's plotting module, drawing to files only; MissingDependencyError when it is not installed."""
     try:
         import matplotlib
     except ImportError as error:
@@ -33,6 +35,12 @@ def draw(lines: Iterable[Line], path: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    return plt
+
+
+def draw(lines: Iterable[Line], path: Path) -> None:
+    """Write the plot of the lines that multiply and accumulate to `path` (.svg, .png or .pdf)."""
+    plt = pyplot()
     plt.rcParams["svg.hashsalt"] = "spinntensor"  # equal figures give equal files
     figure, axes = plt.subplots(figsize=(9, 5.5), layout="constrained")
     reach = np.geomspace(0.1, 100, 200)

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from spinntensor.errors import UnknownKernelError
+from spinntensor.errors import OutputError, UnknownKernelError
 from spinntensor.report import bench
+from spinntensor.report.files import write_whole
 
 GEMM = "gemm_s16_3x3_outer_u32"
 
@@ -39,3 +40,25 @@ def test_the_plot_is_written(tmp_path):
 
     draw(list(bench.lines([GEMM])), tmp_path / "roof.svg")
     assert b"<svg" in (tmp_path / "roof.svg").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "files,complaint",
+    [
+        ({"json": "nowhere/lines.json"}, "there is no folder"),
+        ({"markdown": "."}, "a folder of that name exists"),
+        ({"plot": "roof.xyz"}, "the ending .xyz is not known; use .svg, .png, .pdf"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_said_before_measuring(tmp_path, monkeypatch, files, complaint):
+    monkeypatch.setattr(bench, "lines", None)  # measuring would fail
+    with pytest.raises(OutputError, match=complaint):
+        bench.main_kernels(only=GEMM, **{kind: str(tmp_path / name) for kind, name in files.items()})
+
+
+def test_an_error_leaves_the_old_file(tmp_path):
+    target = tmp_path / "lines.json"
+    target.write_text("old")
+    with pytest.raises(ZeroDivisionError):
+        write_whole(target, lambda part: part.write_text(str(1 // 0)))
+    assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
