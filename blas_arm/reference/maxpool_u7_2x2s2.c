@@ -1,20 +1,4 @@
-/* Plain C: maximum of 2x2 windows, stride 2, NHWC. */
-#include "abi.h"
-
-void maxpool_u7_2x2s2_ref(const struct pool_block *args)
-{
-    const uint32_t channels = 4 * args->words;
-    uint8_t *restrict y = (uint8_t *)args->y;
-    for (uint32_t i = 0; i < args->rows; i++) {
-        const uint8_t *x0 = (const uint8_t *)args->x + 2 * i * args->pitch, *x1 = x0 + args->pitch;
-        for (uint32_t j = 0; j < args->columns; j++, y += channels) {
-            for (uint32_t c = 0; c < channels; c++) {
-                const int32_t a = x0[c] > x0[c + channels] ? x0[c] : x0[c + channels];
-                const int32_t b = x1[c] > x1[c + channels] ? x1[c] : x1[c + channels];
-                y[c] = (uint8_t)(a > b ? a : b);
-            }
-            x0 += 2 * channels;
-            x1 += 2 * channels;
-        }
-    }
-}
+/* Plain C: see maxpool_2x2s2_ref.h. */
+#define KERNEL maxpool_u7_2x2s2_ref
+#define TYPE uint8_t
+#include "maxpool_2x2s2_ref.h"

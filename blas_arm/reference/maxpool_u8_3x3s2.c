@@ -1,25 +1,4 @@
-/* Plain C: maximum of 3x3 windows, stride 2, NHWC. */
-#include "abi.h"
-
-void maxpool_u8_3x3s2_ref(const struct pool_block *args)
-{
-    const uint32_t channels = 4 * args->words;
-    uint8_t *restrict y = (uint8_t *)args->y;
-    for (uint32_t i = 0; i < args->rows; i++) {
-        const uint8_t *x0 = (const uint8_t *)args->x + 2 * i * args->pitch, *x1 = x0 + args->pitch, *x2 = x1 + args->pitch;
-        for (uint32_t j = 0; j < args->columns; j++, y += channels) {
-            for (uint32_t c = 0; c < channels; c++) {
-                int32_t best = x0[c];
-                for (uint32_t q = c; q < c + 3 * channels; q += channels) {
-                    best = x0[q] > best ? x0[q] : best;
-                    best = x1[q] > best ? x1[q] : best;
-                    best = x2[q] > best ? x2[q] : best;
-                }
-                y[c] = (uint8_t)best;
-            }
-            x0 += 2 * channels;
-            x1 += 2 * channels;
-            x2 += 2 * channels;
-        }
-    }
-}
+/* Plain C: see maxpool_3x3s2_ref.h. */
+#define KERNEL maxpool_u8_3x3s2_ref
+#define TYPE uint8_t
+#include "maxpool_3x3s2_ref.h"
