@@ -20,3 +20,16 @@ def block_counts(m: int, n: int, height: int, width: int, accumulate: int) -> tu
     elements = m * n - height * width * full
     both = full_rows if n % width else 0
     return 1, rows, full_rows, both, full, rim, rim_rows, elements, accumulate * full, accumulate * elements
+
+
+def panel_counts(m: int, k: int, height: int, unroll: int, accumulate: int) -> tuple[float, ...]:
+    """Counts of a matrix-vector product with A[M,K] in panels of `height` rows, pairs of k unrolled.
+
+    Returns
+    -------
+    1, full panels, whether there is a short last one, its rows; pairs and chunks over all panels; full panels and
+    rows of the short one of a call that accumulates.
+    """
+    pairs, panels, full, rest = (k + 1) // 2, -(-m // height), m // height, m % height
+    along = (panels * pairs, panels * -(-pairs // unroll))
+    return 1, full, int(rest > 0), rest, *along, accumulate * full, accumulate * rest

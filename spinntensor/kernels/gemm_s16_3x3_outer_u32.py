@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numba import njit
 
 from spinntensor.abi.gemm import GEMM_S16
 from spinntensor.kernels.blocks import block_counts
 from spinntensor.kernels.check import array, prove_sum, word
 from spinntensor.kernels.kernel import Call, Kernel, Operands, Shape, Work, given, room
 from spinntensor.kernels.pack_outer import BLOCK, chunks_of, pack_a, pack_b, pairs_of
+from spinntensor.kernels.products import gemm
 
 NAME = "gemm_s16_3x3_outer_u32"
 
@@ -54,23 +54,6 @@ def result(operands: Operands, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
     return outputs["c"]
 
 
-@njit(cache=True)
-def _product(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> None:
-    for i in range(a.shape[0]):
-        for k in range(a.shape[1]):
-            x = np.int32(a[i, k])
-            for j in range(b.shape[1]):
-                c[i, j] += x * np.int32(b[k, j])
-
-
-def twin(operands: Operands) -> np.ndarray:
-    """C = A B (+ c), int32 [M,N]."""
-    a, b, c = operands["a"], operands["b"], operands.get("c")
-    out = np.zeros((a.shape[0], b.shape[1]), np.int32) if c is None else c.copy()
-    _product(a, b, out)
-    return out
-
-
 def features(shape: Shape) -> tuple[float, ...]:
     """The counts of `block_counts`, then pairs and chunks over all blocks."""
     m, n, pairs = shape["m"], shape["n"], pairs_of(shape["k"])
@@ -92,7 +75,7 @@ KERNEL = Kernel(
     sample=sample,
     lower=lower,
     result=result,
-    twin=twin,
+    twin=gemm,
     features=features,
     work=work,
     bench=(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numba import njit
 
 from spinntensor.abi.gemm import GEMV_S8
+from spinntensor.kernels.blocks import panel_counts
 from spinntensor.kernels.check import array
 from spinntensor.kernels.kernel import Call, Kernel, Operands, Shape, Work, given, room
 from spinntensor.kernels.pack_rows import activations, pack_columns, pack_mixed, prove_bytes
+from spinntensor.kernels.products import gemv
 
 NAME = "gemv_s8_8_u16"
 ROWS, UNROLL = 8, 16
@@ -55,27 +56,9 @@ def result(operands: Operands, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
     return outputs["y"]
 
 
-@njit(cache=True)
-def _product(a: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
-    for i in range(a.shape[0]):
-        for k in range(a.shape[1]):
-            y[i] += np.int32(a[i, k]) * np.int32(x[k])
-
-
-def twin(operands: Operands) -> np.ndarray:
-    """y = A x (+ y), int32 [M]."""
-    a, x, y = operands["a"], operands["x"], operands.get("y")
-    out = np.zeros(a.shape[0], np.int32) if y is None else y.copy()
-    _product(a, x, out)
-    return out
-
-
 def features(shape: Shape) -> tuple[float, ...]:
-    """Call, full panels, a last short panel, its rows; pairs and chunks over all panels; accumulation."""
-    m, pairs, accumulate = shape["m"], (shape["k"] + 1) // 2, int(shape.get("accumulate", 0) > 0)
-    panels, full, rest = -(-m // ROWS), m // ROWS, m % ROWS
-    along = (panels * pairs, panels * -(-pairs // UNROLL))
-    return 1, full, int(rest > 0), rest, *along, accumulate * full, accumulate * rest
+    """The counts of `panel_counts`."""
+    return panel_counts(shape["m"], shape["k"], ROWS, UNROLL, int(shape.get("accumulate", 0) > 0))
 
 
 def work(shape: Shape) -> Work:
@@ -91,7 +74,7 @@ KERNEL = Kernel(
     sample=sample,
     lower=lower,
     result=result,
-    twin=twin,
+    twin=gemv,
     features=features,
     work=work,
     bench=(

@@ -105,3 +105,10 @@ def draw_shape(kernel: Kernel, rng: np.random.Generator, stretch: float = 1.0) -
     """A shape within the kernel's ranges, their upper ends stretched except for those of switches (0 or 1)."""
     tops = {d: (low, high if high <= 1 else int(high * stretch)) for d, (low, high) in kernel.dims.items()}
     return {d: int(rng.integers(low, high + 1)) for d, (low, high) in tops.items()}
+
+
+def equal_bits(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two arrays agree in type, shape and every bit: -0 is not +0, and a NaN equals just its own pattern."""
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return False
+    return np.ascontiguousarray(a).tobytes() == np.ascontiguousarray(b).tobytes()

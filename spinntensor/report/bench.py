@@ -22,6 +22,7 @@ from spinntensor.errors import UnknownKernelError
 from spinntensor.image.store import Blob
 from spinntensor.kernels import Kernel, Shape, kernel, kernels
 from spinntensor.kernels.estimate import estimate
+from spinntensor.kernels.kernel import equal_bits
 from spinntensor.kernels.tile import Step
 from spinntensor.machine.call import run, run_blob
 from spinntensor.report import roofline
@@ -70,7 +71,7 @@ def measure(k: Kernel, shape: Shape, core: Core) -> Line:
         residual=float(residual),
         estimate_error=estimate(k, shape) / cycles - 1,
         nbytes=sum(b.nbytes for b in k.lower(operands).buffers.values()),
-        passed=bool(np.array_equal(done.result, expected)),
+        passed=equal_bits(done.result, expected),
     )
 
 
@@ -97,7 +98,7 @@ def measure_composition(case: Composition, core: Core) -> Line:
         residual=float(residual),
         estimate_error=None,
         nbytes=sum(a.nbytes for a in case.tile.actions if not isinstance(a, Step)),
-        passed=bool(np.array_equal(result, case.expected)),
+        passed=equal_bits(result, case.expected),
     )
 
 
