@@ -179,6 +179,58 @@ class RangeError(SpinnTensorError, ValueError):
         return f"{self.kernel}: {sum_}, {holds}; {self.mend}"
 
 
+class GraphError(SpinnTensorError):
+    """A graph breaks one of its rules.
+
+    Parameters
+    ----------
+    node : int
+        Id of the node.
+    op : str
+        Its operation.
+    source : str
+        The user's `file:line` that made it, or empty.
+    received, expected : str
+        What the graph holds, and what the rule asks for.
+    """
+
+    def __init__(self, node: int, op: str, source: str, received: str, expected: str) -> None:
+        super().__init__(node, op, source, received, expected)
+        self.node = node
+        self.op = op
+        self.source = source
+        self.received = received
+        self.expected = expected
+
+    def __str__(self) -> str:
+        where = f" from {self.source}" if self.source else ""
+        return f"node %{self.node} ({self.op}){where}: received {self.received}, expected {self.expected}"
+
+
+class ParseError(SpinnTensorError, ValueError):
+    """A text is not a graph's.
+
+    Parameters
+    ----------
+    line : int
+        Number of the line, from 1.
+    text : str
+        The line.
+    expected : str
+        What may stand there.
+    """
+
+    def __init__(self, line: int, text: str, expected: str) -> None:
+        super().__init__(line, text, expected)
+        self.line = line
+        self.text = text
+        self.expected = expected
+
+    def __str__(self) -> str:
+        shown = self.text if len(self.text) <= 60 else self.text[:57] + "..."
+        return f"line {self.line}: received {shown!r}, expected {self.expected}; print the graph again"
+
+
 class OutputError(SpinnTensorError, OSError):
     """A file that was asked for cannot be written.
 
