@@ -207,6 +207,30 @@ class GraphError(SpinnTensorError):
         return f"node %{self.node} ({self.op}){where}: received {self.received}, expected {self.expected}"
 
 
+class ShapeError(SpinnTensorError, ValueError):
+    """Operands or attributes of an operation do not fit each other.
+
+    Parameters
+    ----------
+    op : str
+        The operation.
+    received, expected : str
+        What came, and what the operation takes.
+    mend : str
+        The one change that makes it fit.
+    """
+
+    def __init__(self, op: str, received: str, expected: str, mend: str) -> None:
+        super().__init__(op, received, expected, mend)
+        self.op = op
+        self.received = received
+        self.expected = expected
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"{self.op}: received {self.received}, expected {self.expected}; {self.mend}"
+
+
 class ParseError(SpinnTensorError, ValueError):
     """A text is not a graph's.
 

@@ -20,6 +20,7 @@ from spinntensor.errors import (
     OutputError,
     ParseError,
     RangeError,
+    ShapeError,
     SpinnTensorError,
     UnknownKernelError,
 )
@@ -88,6 +89,11 @@ CASES = [
         GraphError(3, "matmul", "model.py:7", "type [2] float32", "[4] float32"),
         {"node": 3, "op": "matmul", "source": "model.py:7", "received": "type [2] float32"},
         "node %3 (matmul) from model.py:7: received type [2] float32, expected [4] float32",
+    ),
+    (
+        ShapeError("reshape", "6 elements", "8 elements", "correct one of the sizes"),
+        {"op": "reshape", "received": "6 elements", "expected": "8 elements"},
+        "reshape: received 6 elements, expected 8 elements; correct one of the sizes",
     ),
     (
         ParseError(2, "x" * 70, "a node"),

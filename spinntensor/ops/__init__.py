@@ -1,0 +1,10 @@
+"""The tensor operations, by families; `OPERATIONS` is the table that all interpretations are taken from."""
+
+from spinntensor.ops import shape
+from spinntensor.ops.operation import Operation, table
+
+OPERATIONS = table((*shape.OPERATIONS,))
+RULES = {name: o.rule for name, o in OPERATIONS.items()}
+GRADIENTS = {name: o.gradient for name, o in OPERATIONS.items() if o.gradient is not None}
+
+__all__ = ["GRADIENTS", "OPERATIONS", "RULES", "Operation"]
