@@ -1,9 +1,21 @@
 """The contract between host and core: records, memory map and the list of kernels. Standard library only."""
 
-from spinntensor.abi import conv, engine, epilogue, gemm, memory, vector, winograd
+from spinntensor.abi import (
+    bfp,
+    conv,
+    engine,
+    epilogue,
+    float_gemm,
+    float_math,
+    float_vector,
+    gemm,
+    memory,
+    vector,
+    winograd,
+)
 from spinntensor.abi.struct import Field, Struct, header, struct
 
-_FAMILIES = (gemm, conv, winograd, epilogue, vector)
+_FAMILIES = (gemm, conv, winograd, epilogue, vector, float_gemm, float_vector, float_math, bfp)
 
 STRUCTS: tuple[Struct, ...] = (*engine.STRUCTS, *(s for family in _FAMILIES for s in family.STRUCTS))
 CONSTANTS: dict[str, int] = {**memory.CONSTANTS, **engine.CONSTANTS}

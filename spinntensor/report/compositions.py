@@ -9,7 +9,7 @@ import numpy as np
 
 from spinntensor.emulator.core import Core
 from spinntensor.image.store import Blob, blob
-from spinntensor.kernels import Work, conv2d_tile, strassen_step, winograd_tile
+from spinntensor.kernels import Work, bfp16_tile, conv2d_tile, gemm_f32_tile, strassen_step, winograd_tile
 from spinntensor.kernels.tile import Tile
 from spinntensor.machine.tile import run_tile
 
@@ -61,6 +61,24 @@ def _winograd() -> Iterator[Composition]:
         yield Composition(tile.name, label, tile, winograd_tile.twin(operands), _y, winograd_tile.work(shape))
 
 
+def _float32() -> Iterator[Composition]:
+    for shape in gemm_f32_tile.bench:
+        operands = gemm_f32_tile.sample(np.random.default_rng(SEED), shape, False)
+        tile = gemm_f32_tile.build(gemm_f32_tile.GemmTile(**shape), operands)
+        label = " ".join(f"{name}{size}" for name, size in shape.items() if size)
+        expected, work = gemm_f32_tile.twin(operands), gemm_f32_tile.work(shape)
+        yield Composition(tile.name, label, tile, expected, gemm_f32_tile.result, work)
+
+
+def _bfp16() -> Iterator[Composition]:
+    for shape in bfp16_tile.bench:
+        operands = bfp16_tile.sample(np.random.default_rng(SEED), shape, False)
+        cut = bfp16_tile.Bfp16Tile(**shape)
+        tile, expected = bfp16_tile.build(cut, operands), bfp16_tile.twin(cut, operands)
+        label = " ".join(f"{name}{size}" for name, size in shape.items() if size)
+        yield Composition(tile.name, label, tile, expected, bfp16_tile.result, bfp16_tile.work(shape))
+
+
 def _strassen() -> Iterator[Composition]:
     m, k, n = 256, 256, 36
     rng = np.random.default_rng(SEED)
@@ -84,6 +102,8 @@ def compositions() -> Iterator[Composition]:
     yield from _conv2d()
     yield from _winograd()
     yield from _strassen()
+    yield from _float32()
+    yield from _bfp16()
 
 
-NAMES = (conv2d_tile.NAME, winograd_tile.NAME, strassen_step.NAME)
+NAMES = (conv2d_tile.NAME, winograd_tile.NAME, strassen_step.NAME, gemm_f32_tile.NAME, bfp16_tile.NAME)

@@ -59,6 +59,7 @@ GOALS = (
     Goal("int8 3x3 tile end to end, C=M=64", "conv2d_tile", _CONV_SHAPE, _RATE, 0.58, 0.66),
     Goal("the same by Winograd, equivalent MACs", "winograd_tile", _WINOGRAD_SHAPE, _RATE, 1.2, 1.45),
     Goal("int8 1x1 with a Strassen step", "strassen_step", "m256 n36 k256", _RATE, None, 0.78),
+    Goal("float32 tile with conversions", "gemm_f32_tile", "m32 n32 k256", _RATE, 1 / 5.5, 1 / 4.7),
     Goal("gemv s16, K=512", _GEMV_S16, "m45 k512", _RATE, 0.60, 0.62),
     Goal("gemv s8, K=512", _GEMV_S8, "m48 k512", _RATE, 0.58, 0.61),
     Goal("depthwise 3x3 with requantise", _DEPTHWISE, _PLANE, _RATE, 0.45, 0.55),

@@ -61,7 +61,7 @@ def _row(m: Line) -> str:
 
 def _goal(score: Score) -> str:
     goal = score.goal
-    must = "" if goal.must is None else f"{goal.must:g}"
+    must = "" if goal.must is None else f"{goal.must:.3g}"
     unit = {
         "mac_per_cycle": "MAC/cycle",
         "cycles_per_element": "cycles/element",
@@ -71,7 +71,7 @@ def _goal(score: Score) -> str:
         goal.label,
         unit[goal.metric],
         must,
-        f"{goal.aim:g}",
+        f"{goal.aim:.3g}",
         f"{score.value:.3f}",
         f"{score.at_bound:.3f}",
     )

@@ -1,0 +1,11 @@
+/* Plain C: int16 to float32. */
+#include "f32_ref.h"
+
+void f32_from_s16_ref(const struct f32_map *args)
+{
+    const int16_t *restrict x = args->x;
+    uint32_t *restrict y = args->y;
+    const uint32_t count = args->count;
+    for (uint32_t i = 0; i < count; i++)
+        y[i] = f32_from_int(x[i]);
+}

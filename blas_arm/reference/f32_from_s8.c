@@ -1,0 +1,11 @@
+/* Plain C: int8 to float32. */
+#include "f32_ref.h"
+
+void f32_from_s8_ref(const struct f32_map *args)
+{
+    const int8_t *restrict x = args->x;
+    uint32_t *restrict y = args->y;
+    const uint32_t count = args->count;
+    for (uint32_t i = 0; i < count; i++)
+        y[i] = f32_from_int(x[i]);
+}

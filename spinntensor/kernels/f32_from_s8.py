@@ -1,0 +1,5 @@
+"""int8 to float32, exact."""
+
+from spinntensor.kernels._f32_convert import declare
+
+KERNEL = declare("f32_from_s8")

@@ -1,0 +1,5 @@
+"""Softmax of float32 rows."""
+
+from spinntensor.kernels._float_softmax import declare
+
+KERNEL = declare("f32_softmax")
