@@ -16,6 +16,7 @@ from numba import njit
 from spinntensor.errors import OperandError
 from spinntensor.formats.description import Float32, Grid, Int32, Quantized, limits, spread, storage
 from spinntensor.formats.philox import Stochastic, random_words
+from spinntensor.kernels._f32 import canonical
 from spinntensor.kernels.check import array
 
 
@@ -157,9 +158,8 @@ def quantize(x: np.ndarray, grid: Grid, rounding: Stochastic | None = None) -> t
     OperandError for an empty or non-finite `x`, an axis that does not fit, stochastic rounding to Int32.
     """
     if isinstance(grid.format, Float32):
-        flat = array("quantize", "x", x, np.float32, getattr(x, "ndim", 1)).reshape(np.shape(x)).copy()
-        flat[np.isnan(flat)] = np.uint32(0x7FC00000).view(np.float32)
-        return Quantized(grid, flat), Loss(0, 0)
+        flat = array("quantize", "x", x, np.float32, getattr(x, "ndim", 1)).reshape(np.shape(x))
+        return Quantized(grid, canonical(flat)), Loss(0, 0)
     x = checked("quantize", x)
     axis = spread("quantize", grid, x)
     if rounding is not None and isinstance(grid.format, Int32):

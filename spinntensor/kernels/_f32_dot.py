@@ -35,7 +35,7 @@ def _sum(a: np.ndarray, b: np.ndarray) -> int:
     total = np.int64(0)
     for i in range(a.size):
         total += a[i] * b[i]
-    return total  # type: ignore[return-value]
+    return total  # type: ignore[return-value]  # an int to numba
 
 
 def rounded(numerator: int, shift: int) -> np.float32:

@@ -37,7 +37,7 @@ def _dot(x: np.ndarray, y: np.ndarray) -> int:
     s = np.int64(0)
     for i in range(x.size):
         s += np.int64(x[i]) * np.int64(y[i])
-    return s  # type: ignore[return-value]
+    return s  # type: ignore[return-value]  # an int to numba
 
 
 def twin(operands: Operands) -> np.ndarray:

@@ -16,10 +16,11 @@ from numba import njit
 
 from spinntensor.abi.float_gemm import NONFINITE
 from spinntensor.errors import RangeError
+from spinntensor.kernels import _f32
 
 PIECE = 8192
 """Longest K of one exact sum: 25 bits are left for a mantissa then, one more than float32 has."""
-NAN = 0x7FC00000
+NAN = int(_f32.NAN)
 INFINITY = 0x7F800000
 
 
@@ -172,14 +173,7 @@ def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         results(c, ea, eb, bits, words)
         pieces.append(words.view(np.float32))
     with np.errstate(over="ignore", invalid="ignore"):
-        return canonical(reduce(np.add, pieces))
-
-
-def canonical(x: np.ndarray) -> np.ndarray:
-    """float32 `x` with every NaN as the one pattern 0x7fc00000."""
-    words = as_bits(x).copy()
-    words[np.isnan(x)] = NAN
-    return words.view(np.float32)
+        return _f32.canonical(reduce(np.add, pieces))
 
 
 def panels(q: np.ndarray) -> np.ndarray:

@@ -104,7 +104,7 @@ def requantized(acc: int, bias: int, m: int, p: int, zp: int, low: int, high: in
     rest = product & np.int64(0xFFFFFFFF)
     if rest > np.int64(0x80000000) or (rest == np.int64(0x80000000) and q & 1):
         q += 1
-    return min(max(q + np.int64(zp), np.int64(low)), np.int64(high))  # type: ignore[return-value]
+    return min(max(q + np.int64(zp), np.int64(low)), np.int64(high))  # type: ignore[return-value]  # an int to numba
 
 
 @njit(cache=True)

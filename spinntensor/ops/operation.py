@@ -60,4 +60,4 @@ def integers(op: str, name: str, value: Attribute) -> tuple[int, ...]:
     """An attribute as a tuple of int."""
     good = isinstance(value, tuple) and all(isinstance(v, int) and not isinstance(v, bool) for v in value)
     expect(good, op, f"{name} = {value!r}", "a tuple of integers", f"choose {name}")
-    return value  # type: ignore[return-value]
+    return value  # type: ignore[return-value]  # its elements were looked at above

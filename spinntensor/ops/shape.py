@@ -16,11 +16,13 @@ Attributes = Mapping[str, Attribute]
 
 def _fill(operands: Types, a: Attributes) -> TensorType:
     expect(not operands, "fill", f"{len(operands)} operands", "none", "give the shape as an attribute")
-    return TensorType(integers("fill", "shape", a["shape"]), str(a["format"]))
+    form = str(a["format"])
+    expect(form in _DTYPES, "fill", f"format {form}", f"one of {', '.join(_DTYPES)}", "fill, then quantize")
+    return TensorType(integers("fill", "shape", a["shape"]), form)
 
 
 def _run_fill(*, shape, format, value):
-    return np.full(shape, value, _DTYPES[format.split("(")[0]])
+    return np.full(shape, value, _DTYPES[format])
 
 
 _DTYPES = {"float32": np.float32, "int32": np.int32, "int64": np.int64, "bool": np.bool_}

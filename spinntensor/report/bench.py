@@ -29,7 +29,7 @@ from spinntensor.report import roofline
 from spinntensor.report.compositions import NAMES, Composition, compositions
 from spinntensor.report.files import writable, write_whole
 from spinntensor.report.goals import scores
-from spinntensor.report.line import Line
+from spinntensor.report.line import Line, shape_text
 from spinntensor.report.peers import peers
 from spinntensor.report.performance import page
 
@@ -43,11 +43,6 @@ JSON_KEYS = (
     "kernel", "shape", "macs", "elements", "cycles", "mac_per_cycle", "cycles_per_element", "bound_fraction",
     "times_plain_c", "passed",
 )  # fmt: skip
-
-
-def shape_text(shape: Shape) -> str:
-    """`{"m": 30, "k": 64, "signed": 0}` as `m30 k64`: what is zero goes without saying."""
-    return " ".join(f"{name}{size}" for name, size in shape.items() if size)
 
 
 def measure(k: Kernel, shape: Shape, core: Core) -> Line:

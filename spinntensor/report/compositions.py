@@ -12,6 +12,7 @@ from spinntensor.image.store import Blob, blob
 from spinntensor.kernels import Work, bfp16_tile, conv2d_tile, gemm_f32_tile, strassen_step, winograd_tile
 from spinntensor.kernels.tile import Tile
 from spinntensor.machine.tile import run_tile
+from spinntensor.report.line import shape_text
 
 SEED = 1
 
@@ -57,7 +58,7 @@ def _winograd() -> Iterator[Composition]:
     for shape in winograd_tile.bench:
         operands = winograd_tile.sample(np.random.default_rng(SEED), shape, False)
         tile = winograd_tile.build(winograd_tile.WinogradTile(**shape), operands)
-        label = " ".join(f"{name}{size}" for name, size in shape.items() if size)
+        label = shape_text(shape)
         yield Composition(tile.name, label, tile, winograd_tile.twin(operands), _y, winograd_tile.work(shape))
 
 
@@ -65,7 +66,7 @@ def _float32() -> Iterator[Composition]:
     for shape in gemm_f32_tile.bench:
         operands = gemm_f32_tile.sample(np.random.default_rng(SEED), shape, False)
         tile = gemm_f32_tile.build(gemm_f32_tile.GemmTile(**shape), operands)
-        label = " ".join(f"{name}{size}" for name, size in shape.items() if size)
+        label = shape_text(shape)
         expected, work = gemm_f32_tile.twin(operands), gemm_f32_tile.work(shape)
         yield Composition(tile.name, label, tile, expected, gemm_f32_tile.result, work)
 
@@ -75,7 +76,7 @@ def _bfp16() -> Iterator[Composition]:
         operands = bfp16_tile.sample(np.random.default_rng(SEED), shape, False)
         cut = bfp16_tile.Bfp16Tile(**shape)
         tile, expected = bfp16_tile.build(cut, operands), bfp16_tile.twin(cut, operands)
-        label = " ".join(f"{name}{size}" for name, size in shape.items() if size)
+        label = shape_text(shape)
         yield Composition(tile.name, label, tile, expected, bfp16_tile.result, bfp16_tile.work(shape))
 
 

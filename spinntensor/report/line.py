@@ -1,8 +1,10 @@
-"""One line of the kernel microbenchmarks; a value, no logic of its own."""
+"""One line of the kernel microbenchmarks, and how its shape is written."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from spinntensor.kernels import Shape
 
 
 @dataclass(frozen=True)
@@ -36,3 +38,8 @@ class Line:
     estimate_error: float | None
     nbytes: int
     passed: bool
+
+
+def shape_text(shape: Shape) -> str:
+    """`{"m": 30, "k": 64, "signed": 0}` as `m30 k64`: what is zero goes without saying."""
+    return " ".join(f"{name}{size}" for name, size in shape.items() if size)

@@ -59,3 +59,13 @@ def test_constants_are_copied_and_closed():
     assert (kept == 0).all()
     with pytest.raises(ValueError, match="read-only"):
         kept[:] = 2
+
+
+def test_a_program_beside_the_package_is_the_users():
+    """Only files inside the package are passed over, not those of a folder whose name begins alike."""
+    import spinntensor
+
+    script = "from spinntensor.graph.builder import caller\n\nplace = caller()\n"
+    names: dict[str, str] = {}
+    exec(compile(script, f"{spinntensor.__path__[0]}_mine/model.py", "exec"), names)
+    assert names["place"] == "model.py:3"

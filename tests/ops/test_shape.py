@@ -144,3 +144,8 @@ def test_zeros_of_an_affine_format_are_not_the_number_zero():
     x = b.input("x", TensorType((2,), "int8(scale=0.5,zero=3)"))
     with pytest.raises(ShapeError, match="dequantize it first"):
         b.add("place", x, start=(0,), step=(1,), shape=(4,))
+
+
+def test_fill_refuses_formats_that_need_constants():
+    with pytest.raises(ShapeError, match="fill, then quantize"):
+        Builder(RULES).add("fill", shape=(2,), format="bfp16", value=1.0)

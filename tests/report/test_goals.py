@@ -3,9 +3,9 @@
 import pytest
 
 from spinntensor.kernels import kernel, kernels
-from spinntensor.report.bench import shape_text
 from spinntensor.report.compositions import compositions
 from spinntensor.report.goals import GOALS, Goal, Score
+from spinntensor.report.line import shape_text
 
 
 def test_every_goal_names_a_benchmark_line():
