@@ -218,17 +218,77 @@ class ShapeError(SpinnTensorError, ValueError):
         What came, and what the operation takes.
     mend : str
         The one change that makes it fit.
+    source : str
+        The user's `file:line`, or empty.
     """
 
-    def __init__(self, op: str, received: str, expected: str, mend: str) -> None:
-        super().__init__(op, received, expected, mend)
+    def __init__(self, op: str, received: str, expected: str, mend: str, source: str = "") -> None:
+        super().__init__(op, received, expected, mend, source)
         self.op = op
         self.received = received
         self.expected = expected
         self.mend = mend
+        self.source = source
+
+    def at(self, source: str) -> ShapeError:
+        """The same error at a line of the user's program, unless it has one already."""
+        return type(self)(self.op, self.received, self.expected, self.mend, self.source or source)
 
     def __str__(self) -> str:
-        return f"{self.op}: received {self.received}, expected {self.expected}; {self.mend}"
+        where = f" at {self.source}" if self.source else ""
+        return f"{self.op}{where}: received {self.received}, expected {self.expected}; {self.mend}"
+
+
+class TraceError(SpinnTensorError, TypeError):
+    """A value was asked for that a trace does not know: inside st.compile, st.grad or st.vjp.
+
+    Parameters
+    ----------
+    kind : str
+        Shape and format of the tensor.
+    source : str
+        The user's `file:line`, or empty.
+    """
+
+    def __init__(self, kind: str, source: str) -> None:
+        super().__init__(kind, source)
+        self.kind = kind
+        self.source = source
+
+    def __str__(self) -> str:
+        where = f" at {self.source}" if self.source else ""
+        return (
+            f"the value of {self.kind} was asked for{where} while a function is traced, received none, expected "
+            "operations on tensors alone; use st.where in place of if, or compute that value outside"
+        )
+
+
+class NumericWarning(RuntimeWarning):
+    """Something happened to numbers that a result alone does not show: an overflow, a saturation, a lost range.
+
+    Parameters
+    ----------
+    name : str
+        `overflowed`, `nonfinite`, `invalid`, `saturated` or `lost`.
+    count : int
+        How often.
+    op, source : str
+        The operation, and the user's `file:line` that made it, or empty.
+    words : str
+        What happened, in words.
+    """
+
+    def __init__(self, name: str, count: int, op: str, source: str, words: str) -> None:
+        super().__init__(name, count, op, source, words)
+        self.name = name
+        self.count = count
+        self.op = op
+        self.source = source
+        self.words = words
+
+    def __str__(self) -> str:
+        where = f" at {self.source}" if self.source else ""
+        return f"{self.op}{where}: {self.count:,} {self.words}"
 
 
 class ParseError(SpinnTensorError, ValueError):

@@ -16,12 +16,14 @@ from spinntensor.errors import (
     ITCMError,
     MissingDependencyError,
     MissingImageError,
+    NumericWarning,
     OperandError,
     OutputError,
     ParseError,
     RangeError,
     ShapeError,
     SpinnTensorError,
+    TraceError,
     UnknownKernelError,
 )
 
@@ -96,6 +98,17 @@ CASES = [
         "reshape: received 6 elements, expected 8 elements; correct one of the sizes",
     ),
     (
+        ShapeError("reshape", "6 elements", "8", "correct one").at("model.py:3").at("other.py:4"),
+        {"source": "model.py:3"},
+        "reshape at model.py:3: received 6 elements, expected 8; correct one",
+    ),
+    (
+        TraceError("[2] float32", "model.py:9"),
+        {"kind": "[2] float32", "source": "model.py:9"},
+        "the value of [2] float32 was asked for at model.py:9 while a function is traced, received none, expected "
+        "operations on tensors alone; use st.where in place of if, or compute that value outside",
+    ),
+    (
         ParseError(2, "x" * 70, "a node"),
         {"line": 2, "text": "x" * 70, "expected": "a node"},
         f"line 2: received {'x' * 57 + '...'!r}, expected a node; print the graph again",
@@ -140,7 +153,15 @@ def test_facts_message_and_pickle(error, facts, message):
 
 def test_every_error_is_tested():
     made = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)}
-    assert {type(error) for error, _, _ in CASES} == made - {SpinnTensorError}
+    assert {type(error) for error, _, _ in CASES} == made - {SpinnTensorError, NumericWarning}
+
+
+def test_a_warning_carries_its_facts():
+    warning = NumericWarning("saturated", 1200, "quantize", "model.py:7", "elements were clamped")
+    for again in (warning, pickle.loads(pickle.dumps(warning))):
+        assert str(again) == "quantize at model.py:7: 1,200 elements were clamped"
+        assert (again.name, again.count, again.op) == ("saturated", 1200, "quantize")
+    assert issubclass(NumericWarning, RuntimeWarning)
 
 
 @pytest.mark.parametrize(

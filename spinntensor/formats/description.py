@@ -138,6 +138,10 @@ class Quantized:
         return self.grid.format
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        return self.data.shape
+
+    @property
     def scale(self) -> np.ndarray | None:
         return self.grid.scale
 

@@ -6,12 +6,15 @@ nodes on which no wanted gradient depends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from spinntensor.errors import GraphError
 from spinntensor.graph.builder import Builder
-from spinntensor.graph.graph import Graph, Node
+from spinntensor.graph.graph import Graph, Node, TensorType
 from spinntensor.graph.verify import Rule
+
+COTANGENT = "float32"
+"""The format of every cotangent, whatever the format of the tensor it belongs to."""
 
 Gradient = Callable[[Builder, Node, int], Sequence[int | None]]
 """`(builder, node, cotangent of its result) -> cotangent of each operand`; None where there is none."""
@@ -29,22 +32,51 @@ def gradients(
 
     Parameters
     ----------
-    output : id of a node of shape ().
-    wanted : ids of the nodes to differentiate by; each gets one more output, of its own type.
+    output : id of a float32 node of shape ().
+    wanted : ids of the nodes to differentiate by; each gets one more output, float32 of its own shape.
     table : gradient of every operation; an operation without an entry must not lie between.
     add : the operation that adds cotangents.
 
-    Raises GraphError when the output is not a scalar, or an operation on the way has no gradient.
+    Raises GraphError when the output is no float32 scalar, or an operation on the way has no gradient.
     """
     root = graph[output]
-    if root.type.shape != ():
-        raise GraphError(
-            output, root.op, root.source, f"shape {root.type.shape}", "a scalar to differentiate"
-        )
-    towards = _between(graph, output, set(wanted))
+    if root.type.shape != () or root.type.format != COTANGENT:
+        raise GraphError(output, root.op, root.source, str(root.type), "a float32 scalar to differentiate")
     build = Builder(rules, graph)
-    one = build.add("fill", source=root.source, shape=(), format=root.type.format, value=1.0)
-    pending: dict[int, list[int]] = {output: [one]}
+    one = build.add("fill", source=root.source, shape=(), format=COTANGENT, value=1.0)
+    return _pull(build, graph, {output: one}, wanted, table, add)
+
+
+def pullback(
+    graph: Graph,
+    seeds: Mapping[int, int],
+    wanted: Sequence[int],
+    rules: Mapping[str, Rule],
+    table: Mapping[str, Gradient],
+    add: str = "add",
+) -> Graph:
+    """`graph` with the cotangents of the nodes `wanted` appended, from those of its results.
+
+    seeds : for the id of each result that is pulled back, the id of a node of `graph` that is its cotangent.
+    """
+    for result, seed in seeds.items():
+        expected = TensorType(graph[result].type.shape, COTANGENT)
+        if graph[seed].type != expected:
+            node = graph[result]
+            raise GraphError(result, node.op, node.source, f"cotangent {graph[seed].type}", str(expected))
+    return _pull(Builder(rules, graph), graph, seeds, wanted, table, add)
+
+
+def _pull(
+    build: Builder,
+    graph: Graph,
+    seeds: Mapping[int, int],
+    wanted: Sequence[int],
+    table: Mapping[str, Gradient],
+    add: str,
+) -> Graph:
+    towards = _between(graph, seeds, set(wanted))
+    pending = {result: [seed] for result, seed in seeds.items()}
     found: dict[int, int] = {}
     for node in reversed(graph.nodes):
         if node.id not in towards or node.id not in pending:
@@ -60,8 +92,9 @@ def gradients(
     for number in wanted:
         node = graph[number]
         if number not in found:
-            shape, form = node.type.shape, node.type.format
-            found[number] = build.add("fill", source=node.source, shape=shape, format=form, value=0.0)
+            found[number] = build.add(
+                "fill", source=node.source, shape=node.type.shape, format=COTANGENT, value=0.0
+            )
         ends.append(found[number])
     return build.graph((*graph.outputs, *ends), graph.updates)
 
@@ -81,13 +114,13 @@ def _pass_on(
             pending.setdefault(operand, []).append(part)
 
 
-def _between(graph: Graph, output: int, wanted: set[int]) -> set[int]:
-    """Nodes that depend on a wanted one and on which the output depends, both ends included."""
+def _between(graph: Graph, results: Iterable[int], wanted: set[int]) -> set[int]:
+    """Nodes that depend on a wanted one and on which a result depends, both ends included."""
     below = set(wanted)
     for node in graph.nodes:
         if any(i in below for i in node.inputs):
             below.add(node.id)
-    above = {output}
+    above = set(results)
     for node in reversed(graph.nodes):
         if node.id in above:
             above.update(node.inputs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 
@@ -16,12 +17,23 @@ from spinntensor.graph.verify import Rule
 _PACKAGE = f"{Path(__file__).resolve().parents[1]}{os.sep}"
 
 
-def caller() -> str:
-    """`file:line` of the innermost frame outside this package, or empty when there is none."""
+def outside() -> FrameType | None:
+    """The innermost frame outside this package."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
-    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}" if frame is not None else ""
+    return frame
+
+
+def caller() -> str:
+    """`file:line` of the innermost frame outside this package, or empty when there is none."""
+    frame = outside()
+    return f"{_name(frame.f_code.co_filename)}:{frame.f_lineno}" if frame is not None else ""
+
+
+@lru_cache(256)
+def _name(path: str) -> str:
+    return Path(path).name
 
 
 class Builder:

@@ -12,6 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
+from spinntensor.graph.show import Picture, show
+
 Scalar = bool | int | float | str | None
 Attribute = Scalar | tuple["Attribute", ...]
 
@@ -119,6 +121,10 @@ class Graph:
             for operand in n.inputs:
                 found[operand].append(n.id)
         return {number: tuple(users) for number, users in found.items()}
+
+    def show(self) -> Picture:
+        """The graph as a picture (SVG) for a notebook or a file: `graph.show().save("graph.svg")`."""
+        return show(self)
 
     @property
     def next_id(self) -> int:

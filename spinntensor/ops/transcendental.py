@@ -2,33 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
+from numba import njit
 
 from spinntensor.graph.builder import Builder
-from spinntensor.graph.graph import Attribute, Node, TensorType
-from spinntensor.kernels import kernel
-from spinntensor.ops.operation import Operation, expect, one
+from spinntensor.graph.graph import Node
+from spinntensor.kernels._float_tables import exp_table, log_table, sigmoid_table, tanh_table
+from spinntensor.kernels.float_math import exp_bits, log_bits, sigmoid_bits, tanh_bits
+from spinntensor.kernels.parallel import split
+from spinntensor.ops._compose import filled
+from spinntensor.ops._finite import settled
+from spinntensor.ops._rules import elementwise
+from spinntensor.ops.operation import Operation, Run
+
+FLOAT = ("float32",)
 
 
-def _rule(op: str) -> Callable[[tuple[TensorType, ...], Mapping[str, Attribute]], TensorType]:
-    def rule(operands: tuple[TensorType, ...], attributes: Mapping[str, Attribute]) -> TensorType:
-        x = one(op, operands)
-        expect(x.format == "float32", op, f"format {x.format}", "format float32", "convert it first")
-        return x
-
-    return rule
+@njit(cache=True, nogil=True)
+def _every_exp(x: np.ndarray, table: np.ndarray, y: np.ndarray) -> None:
+    for i in range(x.size):
+        y[i] = exp_bits(np.int64(x[i]), table)
 
 
-def _run(op: str) -> Callable[[np.ndarray], np.ndarray]:
-    """The kernel's twin, looked up at the first call so that importing compiles nothing."""
+@njit(cache=True, nogil=True)
+def _every_log(x: np.ndarray, table: np.ndarray, y: np.ndarray) -> None:
+    for i in range(x.size):
+        y[i] = log_bits(np.int64(x[i]), table)
 
-    def run(x: np.ndarray) -> np.ndarray:
-        if x.size == 0:
-            return x.copy()
-        flat = np.ascontiguousarray(x).reshape(-1)
-        return kernel(f"f32_{op}").twin({"x": flat}).view(np.float32).reshape(x.shape)
+
+@njit(cache=True, nogil=True)
+def _every_tanh(x: np.ndarray, table: np.ndarray, y: np.ndarray) -> None:
+    for i in range(x.size):
+        y[i] = tanh_bits(np.int64(x[i]), table)
+
+
+@njit(cache=True, nogil=True)
+def _every_sigmoid(x: np.ndarray, table: np.ndarray, y: np.ndarray) -> None:
+    for i in range(x.size):
+        y[i] = sigmoid_bits(np.int64(x[i]), table)
+
+
+def _run(every: Callable[..., None], table: Callable[[], np.ndarray]) -> Run:
+    """The kernel's function on every pattern, as its twin, but kept compiled and on all threads."""
+
+    def part(first: int, last: int, x: np.ndarray, y: np.ndarray) -> None:
+        every(x[first:last], table(), y[first:last])
+
+    def run(x: np.ndarray):
+        y = np.empty(x.shape, np.float32)
+        flat = np.ascontiguousarray(x).reshape(-1).view(np.uint32)
+        split(part, flat.size, flat.size, flat, y.reshape(-1).view(np.uint32))
+        return settled(y, x)
 
     return run
 
@@ -41,26 +67,26 @@ def _log(b: Builder, node: Node, c: int) -> tuple[int]:
     return (b.add("divide", c, node.inputs[0], source=node.source),)
 
 
-def _one(b: Builder, node: Node) -> int:
-    kind = node.type
-    return b.add("fill", source=node.source, shape=kind.shape, format=kind.format, value=1.0)
-
-
 def _tanh(b: Builder, node: Node, c: int) -> tuple[int]:
     """d tanh(x) = (1 - tanh(x)**2) dx."""
     square = b.add("multiply", node.id, node.id, source=node.source)
-    slope = b.add("subtract", _one(b, node), square, source=node.source)
+    slope = b.add("subtract", filled(b, node.id, 1.0, node.source), square, source=node.source)
     return (b.add("multiply", c, slope, source=node.source),)
 
 
 def _sigmoid(b: Builder, node: Node, c: int) -> tuple[int]:
     """d s(x) = s(x) (1 - s(x)) dx."""
-    rest = b.add("subtract", _one(b, node), node.id, source=node.source)
+    rest = b.add("subtract", filled(b, node.id, 1.0, node.source), node.id, source=node.source)
     slope = b.add("multiply", node.id, rest, source=node.source)
     return (b.add("multiply", c, slope, source=node.source),)
 
 
 OPERATIONS = tuple(
-    Operation(op, _rule(op), _run(op), gradient)
-    for op, gradient in (("exp", _exp), ("log", _log), ("tanh", _tanh), ("sigmoid", _sigmoid))
+    Operation(op, elementwise(op, 1, FLOAT), _run(every, table), gradient, FLOAT, summary)
+    for op, every, table, gradient, summary in (
+        ("exp", _every_exp, exp_table, _exp, "e to the power of x"),
+        ("log", _every_log, log_table, _log, "natural logarithm"),
+        ("tanh", _every_tanh, tanh_table, _tanh, "hyperbolic tangent"),
+        ("sigmoid", _every_sigmoid, sigmoid_table, _sigmoid, "1 / (1 + exp(-x))"),
+    )
 )

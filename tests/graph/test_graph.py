@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from graph.graphs import RULES, TYPES, graphs, run
+from graph.graphs import RULES, RUN, TYPES, graphs, run
 from hypothesis import given, settings
 
 from spinntensor.errors import GraphError, ParseError
@@ -19,7 +19,7 @@ from spinntensor.graph import (
     print_graph,
     verify,
 )
-from spinntensor.graph.passes import common_subexpressions, dead_code
+from spinntensor.graph.passes import FOLDED_BYTES, common_subexpressions, dead_code, fold_constants
 from spinntensor.kernels.kernel import equal_bits
 
 FLOAT = TYPES[0]
@@ -70,6 +70,37 @@ def test_passes_keep_every_bit_and_every_id(graph):
         assert now.keys() == updated.keys() and all(equal_bits(now[v], updated[v]) for v in now)
         assert all(replace(graph[n.id], inputs=n.inputs) == n for n in changed.nodes)
         assert print_graph(change(changed)) == print_graph(changed)
+
+
+def compute(node, operands):
+    with np.errstate(all="ignore"):
+        return np.asarray(RUN[node.op](*operands, **dict(node.attributes)))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(graphs())
+def test_folding_keeps_every_bit(graph):
+    given_values = values(graph)
+    expected, updated = run(graph, given_values)
+    folded = verify(fold_constants(graph, compute), RULES)
+    got, now = run(folded, given_values)
+    assert all(equal_bits(a, b) for a, b in zip(got, expected, strict=True))
+    assert now.keys() == updated.keys() and all(equal_bits(now[v], updated[v]) for v in now)
+    assert not any(n.inputs and all(i in folded.constants for i in n.inputs) for n in folded.nodes)
+    assert fold_constants(folded, compute) is folded
+
+
+def test_what_must_be_reported_or_would_grow_is_not_folded():
+    c = Node(0, CONSTANT, (), FLOAT)
+    twice = Node(1, "scale", (0,), FLOAT, (("by", 2.0),))
+    graph = Graph((c, twice), (1,), (), {0: np.ones((2, 3), np.float32)})
+    assert fold_constants(graph, lambda *_: None) is graph
+    large = np.zeros(FOLDED_BYTES // 4 + 1, np.float32)
+    assert fold_constants(graph, lambda *_: large) is graph
+    folded = fold_constants(graph, compute)
+    assert [n.op for n in dead_code(folded).nodes] == [CONSTANT] and (folded.constants[1] == 2).all()
+    with pytest.raises(ValueError, match="read-only"):
+        folded.constants[1][:] = 0
 
 
 def test_repeated_work_is_done_once_and_unused_work_not_at_all():

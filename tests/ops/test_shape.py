@@ -6,11 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinntensor.errors import GraphError, ShapeError
+from spinntensor.formats import Bfp16, Quantized, bfp16_grid
 from spinntensor.graph import TensorType, verify
 from spinntensor.graph.autodiff import gradients
 from spinntensor.graph.builder import Builder
+from spinntensor.kernels.kernel import equal_bits
 from spinntensor.machine.host import evaluate
-from spinntensor.ops import GRADIENTS, RULES
+from spinntensor.ops import DTYPES, GRADIENTS, OPERATIONS, RULES
 
 SHAPES = st.lists(st.integers(1, 4), max_size=4).map(tuple)
 
@@ -19,7 +21,17 @@ SHAPES = st.lists(st.integers(1, 4), max_size=4).map(tuple)
 def moves(draw):
     """An operation with one operand, and the NumPy function that does the same."""
     shape = draw(SHAPES)
-    kind = draw(st.sampled_from(["reshape", "transpose", "broadcast_to", "slice"]))
+    kind = draw(st.sampled_from(["reshape", "transpose", "broadcast_to", "slice", "pad"]))
+    if kind == "pad":
+        before, after = (tuple(draw(st.integers(0, 2)) for _ in shape) for _ in range(2))
+        attributes = {"before": before, "after": after, "value": draw(st.sampled_from([0.0, -0.0, 3.0]))}
+        widths = list(zip(before, after, strict=True))
+        return (
+            shape,
+            kind,
+            attributes,
+            lambda x: np.pad(x, widths, constant_values=attributes["value"]) if widths else x,
+        )
     if kind == "reshape":
         new = (*shape[2:], int(np.prod(shape[:2])))
         return shape, kind, {"shape": new}, lambda x: x.reshape(new)
@@ -60,10 +72,17 @@ def test_values_and_adjoint_gradients(move, seed):
     total = b.add("sum", weighted, axes=tuple(range(want.ndim)))
     graph = verify(gradients(b.graph((y, total)), total, [place], RULES, GRADIENTS), RULES)
     (got, _, slope), _ = evaluate(graph, {place: x})
-    np.testing.assert_array_equal(got, want)
-    expected = np.zeros(x.size, np.float32)
-    np.add.at(expected, numpy_does(np.arange(x.size).reshape(shape)).reshape(-1), w.reshape(-1))
-    np.testing.assert_array_equal(slope, expected.reshape(shape))
+    assert equal_bits(got, np.ascontiguousarray(want, np.float32).reshape(want.shape))
+    expected = np.zeros(x.size + 1, np.float32)  # the first place is that of padding
+    places = numpy_does(np.arange(1, x.size + 1).reshape(shape))
+    if op == "pad":
+        places = np.pad(np.arange(1, x.size + 1).reshape(shape), widths_of(attributes)) if shape else places
+    np.add.at(expected, places.reshape(-1), w.reshape(-1))
+    np.testing.assert_array_equal(slope, expected[1:].reshape(shape))
+
+
+def widths_of(attributes):
+    return list(zip(attributes["before"], attributes["after"], strict=True))
 
 
 def test_concatenate_and_its_gradient():
@@ -109,7 +128,7 @@ def test_what_does_not_matter_has_gradient_zero():
 def test_only_scalars_are_differentiated():
     b = Builder(RULES)
     x = b.input("x", TensorType((2,), "float32"))
-    with pytest.raises(GraphError, match="a scalar to differentiate"):
+    with pytest.raises(GraphError, match="scalar to differentiate"):
         gradients(b.graph((x,)), x, [x], RULES, GRADIENTS)
 
 
@@ -130,6 +149,8 @@ def test_only_scalars_are_differentiated():
         ),
         ("slice", {"start": (0, 0), "size": (2, 3), "step": (1, 0)}, "elements that exist"),
         ("place", {"start": (0, 0), "step": (1, 1), "shape": (2, 2)}, "elements that exist"),
+        ("pad", {"before": (0,), "after": (0, 0), "value": 0.0}, "2 of each, from 0 on"),
+        ("pad", {"before": (0, 0), "after": (0, -1), "value": 0.0}, "use slice to cut"),
     ],
 )
 def test_refusals(op, attributes, complaint):
@@ -139,13 +160,120 @@ def test_refusals(op, attributes, complaint):
         b.add(op, x, **attributes)
 
 
-def test_zeros_of_an_affine_format_are_not_the_number_zero():
+@pytest.mark.parametrize("op", ["place", "reshape", "concatenate", "pad"])
+def test_unknown_formats_are_refused(op):
     b = Builder(RULES)
     x = b.input("x", TensorType((2,), "int8(scale=0.5,zero=3)"))
-    with pytest.raises(ShapeError, match="dequantize it first"):
-        b.add("place", x, start=(0,), step=(1,), shape=(4,))
+    where = {"place": {"start": (0,), "step": (1,), "shape": (4,)}, "reshape": {"shape": (2, 1)}}
+    where |= {"concatenate": {"axis": 0}, "pad": {"before": (0,), "after": (1,), "value": 0}}
+    with pytest.raises(ShapeError, match=r"bfp16 or bfp16\(axis=K\)"):
+        b.add(op, x, **where[op])
 
 
-def test_fill_refuses_formats_that_need_constants():
-    with pytest.raises(ShapeError, match="fill, then quantize"):
-        Builder(RULES).add("fill", shape=(2,), format="bfp16", value=1.0)
+@pytest.mark.parametrize(
+    "form,value,complaint",
+    [
+        ("bfp16", 1.0, "fill, then quantize"),
+        ("int8", 128, "a number that int8 holds"),
+        ("uint8", 1.5, "a number that uint8 holds"),
+        ("bool", 2, "a number that bool holds"),
+        ("float32", "one", "a number that float32 holds"),
+    ],
+)
+def test_fill_refuses_what_its_format_cannot_hold(form, value, complaint):
+    with pytest.raises(ShapeError, match=complaint):
+        Builder(RULES).add("fill", shape=(2,), format=form, value=value)
+
+
+@pytest.mark.parametrize("form", DTYPES)
+def test_every_plain_format_is_filled_padded_and_moved(form):
+    """All bits stay, of empty tensors and of those without axes too; and a filled tensor takes no memory."""
+    kind = DTYPES[form]
+    filled = OPERATIONS["fill"].run(shape=(3, 4), format=form, value=1)
+    assert filled.strides == (0, 0) and equal_bits(filled, np.ones((3, 4), kind))
+    for shape in ((), (0, 2), (3, 2)):
+        x = np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(kind)
+        rank = len(shape)
+        ones, zeros = (1,) * rank, (0,) * rank
+        b = Builder(RULES)
+        number = b.input("x", TensorType(shape, form))
+        padded = b.add("pad", number, before=ones, after=ones, value=1)
+        back = b.add("slice", padded, start=ones, size=shape, step=ones)
+        placed = b.add("place", number, start=zeros, shape=tuple(2 * s for s in shape), step=(2,) * rank)
+        (got, wide, spread), _ = evaluate(verify(b.graph((back, padded, placed)), RULES), {number: x})
+        assert equal_bits(got, x) and all(isinstance(v, np.ndarray) for v in (got, wide, spread))
+        assert equal_bits(wide, np.pad(x, 1, constant_values=1) if rank else x)
+        assert equal_bits(spread[(..., *(slice(None, None, 2) for _ in shape))], x)
+
+
+def test_iota_counts():
+    b = Builder(RULES)
+    (got,), _ = evaluate(verify(b.graph((b.add("iota", size=5),)), RULES), {})
+    assert equal_bits(got, np.arange(5, dtype=np.int64))
+    for size in (-1, True, 2.0):
+        with pytest.raises(ShapeError, match="an integer from 0 on"):
+            b.add("iota", size=size)
+
+
+BY_TENSOR = Quantized(bfp16_grid(-3), np.arange(24, dtype=np.int16).reshape(2, 3, 4))
+BY_AXIS = Quantized(bfp16_grid([1, 2, 3], 1), BY_TENSOR.data)
+MOVES = {
+    "reshape": {"shape": (6, 4)},
+    "transpose": {"axes": (1, 2, 0)},
+    "broadcast_to": {"shape": (5, 2, 3, 4)},
+    "slice": {"start": (1, 0, 3), "size": (1, 3, 2), "step": (1, 1, -2)},
+    "place": {"start": (1, 0, 0), "shape": (4, 3, 4), "step": (2, 1, 1)},
+}
+
+
+def meaning(value):
+    """What a bfp16 tensor stands for."""
+    channels = value.format.axis
+    shape = [1 if i != channels else -1 for i in range(value.data.ndim)]
+    return value.data * np.exp2(value.exponent.astype(float)).reshape(shape if channels is not None else ())
+
+
+@pytest.mark.parametrize("op", MOVES)
+@pytest.mark.parametrize("x", [BY_TENSOR, BY_AXIS], ids=["tensor", "axis"])
+def test_bfp16_moves_with_its_exponents(op, x):
+    """Moving mantissas and exponents is moving the numbers."""
+    axis = x.format.axis
+    b = Builder(RULES)
+    number = b.input("x", TensorType(x.shape, "bfp16" if axis is None else f"bfp16(axis={axis})"))
+    if op == "reshape" and axis is not None:
+        with pytest.raises(ShapeError, match="a format without an axis, or that axis left whole"):
+            b.add(op, number, **MOVES[op])
+        return
+    result = b.add(op, number, **MOVES[op])
+    (got,), _ = evaluate(verify(b.graph((result,)), RULES), {number: x})
+    assert isinstance(got.format, Bfp16) and got.shape == b[result].type.shape
+    there = "bfp16" if got.format.axis is None else f"bfp16(axis={got.format.axis})"
+    assert there == b[result].type.format
+    np.testing.assert_array_equal(meaning(got), OPERATIONS[op].run(meaning(x), **MOVES[op]))
+
+
+@pytest.mark.parametrize(
+    "op,attributes",
+    [
+        ("slice", {"start": (0, 1, 0), "size": (2, 2, 4), "step": (1, 1, 1)}),
+        ("slice", {"start": (0, 2, 0), "size": (2, 3, 4), "step": (1, -1, 1)}),
+        ("place", {"start": (0, 0, 0), "shape": (2, 4, 4), "step": (1, 1, 1)}),
+        ("concatenate", {"axis": 0}),
+        ("pad", {"before": (0, 0, 0), "after": (0, 0, 1), "value": 0}),
+    ],
+)
+def test_what_would_mix_exponents_is_refused(op, attributes):
+    b = Builder(RULES)
+    x = b.input("x", TensorType((2, 3, 4), "bfp16(axis=1)"))
+    with pytest.raises(ShapeError, match=r"dequantize|use place"):
+        b.add(op, x, **attributes)
+
+
+def test_gradients_pass_bfp16_moves():
+    """Cotangents are float32, whatever the tensor was."""
+    b = Builder(RULES)
+    x = b.input("x", TensorType((2, 3), "bfp16(axis=0)"))
+    node = b[b.add("transpose", x, axes=(1, 0))]
+    cotangent = b.input("c", TensorType((3, 2), "float32"))
+    (back,) = GRADIENTS["transpose"](b, node, cotangent)
+    assert b[back].type == TensorType((2, 3), "float32")

@@ -1,15 +1,28 @@
-"""exp, log, tanh, sigmoid as operations: against double precision, special values, gradients, refusals."""
+"""exp, log, tanh, sigmoid as operations: the kernels' bits, double precision, counts, gradients, refusals."""
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opcheck import (
+    LAYOUTS,
+    NAN,
+    SHAPES,
+    against_torch,
+    apart,
+    check_second_slopes,
+    check_slopes,
+    compute,
+    draw_array,
+    refused,
+    run,
+    same,
+    slopes,
+)
 
 from spinntensor.errors import ShapeError
-from spinntensor.graph import TensorType, verify
-from spinntensor.graph.autodiff import gradients
-from spinntensor.graph.builder import Builder
-from spinntensor.kernels.kernel import equal_bits
-from spinntensor.machine.host import evaluate
-from spinntensor.ops import GRADIENTS, RULES
+from spinntensor.kernels import kernel
+from spinntensor.kernels._float_unary import patterns
 
 EXACT = {
     "exp": np.exp,
@@ -25,49 +38,67 @@ SLOPES = {
 }
 
 
-def value_and_slope(op, x):
-    b = Builder(RULES)
-    number = b.input("x", TensorType(x.shape, "float32"))
-    y = b.add(op, number)
-    total = b.add("sum", y, axes=tuple(range(x.ndim)))
-    graph = verify(gradients(b.graph((y,)), total, [number], RULES, GRADIENTS), RULES)
-    return evaluate(graph, {number: x})[0]
-
-
 @pytest.mark.parametrize("op", EXACT)
 def test_within_one_unit_in_the_last_place(op):
     x = np.random.default_rng(0).uniform(0.01, 8, (50, 40)).astype(np.float32)
     if op != "log":
         x[::2] *= -1
-    y, slope = value_and_slope(op, x)
     want = EXACT[op](x.astype(np.float64))
-    assert (np.abs(y - want) <= np.spacing(np.abs(want).astype(np.float32))).all()
-    np.testing.assert_allclose(slope, SLOPES[op](x.astype(np.float64)), rtol=2e-4, atol=2e-7)
+    assert (np.abs(compute(op, x) - want) <= np.spacing(np.abs(want).astype(np.float32))).all()
+    ((slope,), weights) = slopes(op, x)
+    np.testing.assert_allclose(slope, weights * SLOPES[op](x.astype(np.float64)), rtol=2e-4, atol=2e-7)
+
+
+@pytest.mark.parametrize("op", EXACT)
+@given(SHAPES, LAYOUTS, st.integers(0, 99))
+def test_bits_of_the_kernel_for_any_pattern(op, shape, layout, seed):
+    rng = np.random.default_rng(seed)
+    for x in (draw_array(rng, shape, "float32", layout), np.array(patterns(rng, shape)).reshape(shape)):
+        got, counts = run(op, x)
+        want = (
+            kernel(f"f32_{op}").twin({"x": np.ascontiguousarray(x).reshape(-1)}) if x.size else x.reshape(-1)
+        )
+        assert same(got, want.view(np.float32).reshape(shape))
+        found = {
+            "overflowed": np.sum(np.isinf(got) & np.isfinite(x)),
+            "invalid": np.sum(np.isnan(got) & ~np.isnan(x)),
+        }
+        assert counts == {name: n for name, n in found.items() if n}
+
+
+def test_many_elements_are_shared_out():
+    x = np.random.default_rng(1).standard_normal((500, 301)).astype(np.float32)
+    for op in ("exp", "sigmoid"):
+        assert same(compute(op, x), np.stack([compute(op, row) for row in x]))
 
 
 @pytest.mark.parametrize(
-    "op,x,want",
+    "op,x,want,counted",
     [
-        ("exp", [0, -np.inf, np.inf, np.nan], [1, 0, np.inf, np.nan]),
-        ("log", [1, 0, np.inf, -1], [0, -np.inf, np.inf, np.nan]),
-        ("tanh", [0, -0.0, np.inf, -np.inf], [0, -0.0, 1, -1]),
-        ("sigmoid", [0, np.inf, -np.inf, np.nan], [0.5, 1, 0, np.nan]),
+        ("exp", [0, -np.inf, np.inf, np.nan, 89, -200], [1, 0, np.inf, NAN, np.inf, 0], {"overflowed": 1}),
+        ("log", [1, 0, np.inf, -1, -np.inf], [0, -np.inf, np.inf, NAN, NAN], {"overflowed": 1, "invalid": 2}),
+        ("tanh", [0, -0.0, np.inf, -np.inf], [0, -0.0, 1, -1], {}),
+        ("sigmoid", [0, np.inf, -np.inf, np.nan], [0.5, 1, 0, NAN], {}),
     ],
 )
-def test_special_values(op, x, want):
-    b = Builder(RULES)
-    number = b.input("x", TensorType((4,), "float32"))
-    (got,), _ = evaluate(b.graph((b.add(op, number),)), {number: np.float32(x)})
-    assert equal_bits(got, np.float32(want))
+def test_special_values(op, x, want, counted):
+    got, counts = run(op, np.float32(x))
+    assert same(got, np.float32(want)) and counts == counted
 
 
-def test_shapes_without_elements_and_axes():
-    for shape in ((), (0, 3)):
-        y, _ = value_and_slope("exp", np.ones(shape, np.float32))
-        assert y.shape == shape
+@pytest.mark.parametrize("op", EXACT)
+def test_gradients_against_central_differences(op):
+    x = apart((3, 4), 1, 0.4 if op == "log" else -0.8)
+    check_slopes(op, x)
+    check_second_slopes(op, x)
 
 
-def test_other_formats_are_refused():
-    b = Builder(RULES)
-    with pytest.raises(ShapeError, match=r"tanh: received format int32, expected format float32"):
-        b.add("tanh", b.input("x", TensorType((2,), "int32")))
+@pytest.mark.slow
+@pytest.mark.parametrize("op", EXACT)
+def test_against_torch(op):
+    against_torch(op, lambda torch, t: getattr(torch, op)(t), apart((9, 8), 1, 0.4 if op == "log" else -4.0))
+
+
+def test_refusals():
+    refused("tanh", ("2 int32",), {}, ShapeError, "tanh: received .2. int32, expected format float32")
+    refused("exp", ("2 float32",), {"base": 2}, ShapeError, "attributes base, expected none")
