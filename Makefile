@@ -1,7 +1,7 @@
 # Everything from a bare checkout: python3 (3.11 or later) and make are all that is needed.
 #   make demo      the doctor, then the table of kernels on an emulated core
 #   make test      the fast tests             make test-all  the slow ones too
-#   make bench     the table of kernels       make lint      ruff and mypy
+#   make bench     kernels, then tensors on the host   make lint   ruff and mypy
 #   make clean     remove what was built, but for .venv
 # SPINNTENSOR_CC=arm-none-eabi-gcc chooses another ARM compiler; ARGS="-k gemm" is passed on to the command.
 
@@ -9,6 +9,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+PEERS := $(VENV)/.peers
 COMPILER := $(VENV)/.compiler
 IMAGES := spinntensor/images/kernels.json
 ARM_SOURCES := $(shell find blas_arm spinntensor/abi spinntensor/image -type f -not -name '*.pyc')
@@ -27,8 +28,11 @@ test: $(INSTALLED) $(IMAGES)
 test-all: $(INSTALLED) $(IMAGES)
 	$(BIN)/python -m pytest -m '' --durations=10 $(ARGS)
 
-bench: $(INSTALLED) $(IMAGES)
+bench: $(PEERS) $(IMAGES)
 	$(BIN)/spinntensor bench kernels $(ARGS)
+	$(BIN)/python bench/products.py
+	$(BIN)/python bench/tensors.py
+	$(BIN)/python bench/resnet_graph.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -48,6 +52,10 @@ $(COMPILER): FORCE | $(BIN)/python
 
 $(INSTALLED): pyproject.toml setup.py | $(COMPILER)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(PEERS): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@touch $@
 
 $(IMAGES): $(ARM_SOURCES) $(COMPILER) | $(INSTALLED)

@@ -154,15 +154,15 @@ class ITCMError(SpinnTensorError):
 
 
 class RangeError(SpinnTensorError, ValueError):
-    """The proof that an accumulator cannot overflow does not hold for this call.
+    """An integer result leaves its type, or the proof that it cannot does not hold for this call.
 
     Parameters
     ----------
     kernel : str
     bound : int
-        The largest magnitude the sum may reach, from the shapes and the operands' ranges.
+        What a sum or a result may reach, from the shapes and the operands' ranges, or does reach.
     limit : int
-        The largest magnitude the accumulator holds.
+        The largest number that its type holds.
     mend : str
         The one change that makes the proof hold.
     """
@@ -175,8 +175,9 @@ class RangeError(SpinnTensorError, ValueError):
         self.mend = mend
 
     def __str__(self) -> str:
-        sum_, holds = f"the sum may reach {self.bound:,}", f"its accumulator holds {self.limit:,}"
-        return f"{self.kernel}: {sum_}, {holds}; {self.mend}"
+        return (
+            f"{self.kernel}: results may reach {self.bound:,}, their type ends at {self.limit:,}; {self.mend}"
+        )
 
 
 class GraphError(SpinnTensorError):
@@ -237,6 +238,10 @@ class ShapeError(SpinnTensorError, ValueError):
     def __str__(self) -> str:
         where = f" at {self.source}" if self.source else ""
         return f"{self.op}{where}: received {self.received}, expected {self.expected}; {self.mend}"
+
+
+class PlaceError(ShapeError, IndexError):
+    """A ShapeError about an index that an axis does not have; an IndexError too, as sequences raise it."""
 
 
 class TraceError(SpinnTensorError, TypeError):

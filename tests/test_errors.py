@@ -20,6 +20,7 @@ from spinntensor.errors import (
     OperandError,
     OutputError,
     ParseError,
+    PlaceError,
     RangeError,
     ShapeError,
     SpinnTensorError,
@@ -80,7 +81,7 @@ CASES = [
     (
         RangeError("gemm", 2**31, 2**31 - 1, "narrow a"),
         {"kernel": "gemm", "bound": 2**31, "limit": 2**31 - 1, "mend": "narrow a"},
-        "gemm: the sum may reach 2,147,483,648, its accumulator holds 2,147,483,647; narrow a",
+        "gemm: results may reach 2,147,483,648, their type ends at 2,147,483,647; narrow a",
     ),
     (
         OutputError("a/b.json", "there is no folder a", "create it first"),
@@ -101,6 +102,11 @@ CASES = [
         ShapeError("reshape", "6 elements", "8", "correct one").at("model.py:3").at("other.py:4"),
         {"source": "model.py:3"},
         "reshape at model.py:3: received 6 elements, expected 8; correct one",
+    ),
+    (
+        PlaceError("getitem", "index 3 for axis 0", "-3 to 2", "choose another", "m.py:1"),
+        {"op": "getitem", "source": "m.py:1"},
+        "getitem at m.py:1: received index 3 for axis 0, expected -3 to 2; choose another",
     ),
     (
         TraceError("[2] float32", "model.py:9"),
@@ -171,6 +177,8 @@ def test_a_warning_carries_its_facts():
         (OperandError, ValueError),
         (RangeError, ValueError),
         (MissingDependencyError, ImportError),
+        (PlaceError, IndexError),
+        (TraceError, TypeError),
     ],
 )
 def test_errors_are_also_what_python_calls_them(ours, builtin):

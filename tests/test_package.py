@@ -64,12 +64,13 @@ def test_build_compiler_is_pinned_alike():
     assert not any("ziglang" in line for line in PROJECT["project"]["dependencies"])
 
 
-def test_the_example_of_the_readme_runs():
+def test_the_examples_of_the_readme_run():
     pytest.importorskip("unicorn")
-    example = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
-    run = python("-c", example)
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.startswith("True\n")
+    tensors, core = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    for example, start in ((tensors, "20.0 ["), (core, "True\n")):
+        run = python("-c", example)
+        assert run.returncode == 0, run.stderr
+        assert run.stdout.startswith(start), run.stdout
 
 
 # Importing -------------------------------------------------------------------------------------------

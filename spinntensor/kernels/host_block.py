@@ -18,6 +18,7 @@ from numba import njit
 
 from spinntensor.abi.float_gemm import NONFINITE
 from spinntensor.kernels.block_float import NAN, exponent_of, rounded
+from spinntensor.kernels.host_memory import Rooms, is_turned
 from spinntensor.kernels.parallel import split
 
 FACTOR, NORM, GRAIN = range(3)
@@ -128,10 +129,10 @@ def _columns(
             known[0, at, first + j], known[1, at, first + j], known[2, at, first + j] = one
 
 
-def _by_rows(x: np.ndarray, bits: int) -> Lines:
+def _by_rows(x: np.ndarray, bits: int, q: np.ndarray) -> Lines:
     """The rows of float32 [L,R,K], which lie one behind the other."""
     count, r, k = x.shape
-    q, exponent, known = np.empty(x.shape), np.empty((count, r), np.int32), np.empty((3, count, r))
+    exponent, known = np.empty((count, r), np.int32), np.empty((3, count, r))
     flat = x.reshape(count * r, k), bits, q.reshape(count * r, k), exponent.reshape(-1)
     split(_rows, count * r, x.size, *flat, known.reshape(3, -1))
     return Lines(q, exponent, known, bits)
@@ -145,23 +146,19 @@ def _by_columns(x: np.ndarray, bits: int) -> Lines:
     return Lines(q, exponent, known, bits)
 
 
-def is_turned(x: np.ndarray) -> bool:
-    """Whether a stack of matrices lies in memory column by column."""
-    return not x.flags.c_contiguous and x.swapaxes(-1, -2).flags.c_contiguous
-
-
-def left_lines(a: np.ndarray, bits: int) -> Lines:
+def left_lines(a: np.ndarray, bits: int, rooms: Rooms) -> Lines:
     """The rows of float32 [L,M,K]; a transposed array is read where it lies."""
     if is_turned(a):
         lines = _by_columns(a.swapaxes(1, 2), bits)
         return Lines(lines.q.swapaxes(1, 2), lines.exponent, lines.known, bits)
-    return _by_rows(np.ascontiguousarray(a), bits)
+    return _by_rows(np.ascontiguousarray(a), bits, rooms.room("left", a.shape))
 
 
 def right_lines(b: np.ndarray, bits: int) -> Lines:
     """The columns of float32 [L,K,N]; a transposed array is read where it lies."""
     if is_turned(b):
-        lines = _by_rows(b.swapaxes(1, 2), bits)
+        turned = b.swapaxes(1, 2)
+        lines = _by_rows(turned, bits, np.empty(turned.shape))
         return Lines(lines.q.swapaxes(1, 2), lines.exponent, lines.known, bits)
     return _by_columns(np.ascontiguousarray(b), bits)
 
@@ -246,34 +243,35 @@ def _by_halves(left: Lines, right: Lines, y: np.ndarray) -> None:
     y[:] = _words(s.reshape(-1), scale.reshape(-1)).view(np.float32).reshape(y.shape)
 
 
-def _approximate(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, float]:
+def _approximate(a: np.ndarray, b: np.ndarray, rooms: Rooms) -> tuple[np.ndarray, float]:
     """A B [L,M,N] in float64, and g: it is off by less than g |a| |b|, with room for three roundings more.
 
     Long sums are made of shorter ones, which are off by less: the bound grows with the length of a sum of products
     and with the number of sums.
     """
-    k = a.shape[2]
+    k, shape = a.shape[2], (*a.shape[:2], b.shape[2])
+    c = rooms.room("sums", shape)
     if k < 2 * SHORT:
-        return np.matmul(a, b), (k + 8) * 2.0**-53
-    c = np.matmul(a[:, :, :SHORT], b[:, :SHORT])
+        return np.matmul(a, b, c), (k + 8) * 2.0**-53
+    np.matmul(a[:, :, :SHORT], b[:, :SHORT], c)
     for at in range(SHORT, k, SHORT):
-        c += np.matmul(a[:, :, at : at + SHORT], b[:, at : at + SHORT])
+        c += np.matmul(a[:, :, at : at + SHORT], b[:, at : at + SHORT], rooms.room("more", shape))
     return c, (SHORT + k // SHORT + 9) * 2.0**-53
 
 
-def multiply(left: Lines, right: Lines, y: np.ndarray, more: bool = False) -> int:
+def multiply(left: Lines, right: Lines, y: np.ndarray, more: bool, rooms: Rooms) -> int:
     """y float32 [L,M,N], contiguous = the rounded products of lines of one K, or y += them for one more piece of K.
 
     Where a line is not finite its products are NaN. Returns how many products became infinite.
     """
     if more:
         piece = np.empty_like(y)
-        infinite = multiply(left, right, piece)
+        infinite = multiply(left, right, piece, False, rooms)
         with np.errstate(all="ignore"):
             y += piece
         return infinite
     (count, m, _), n = left.q.shape, right.q.shape[2]
-    c, g = _approximate(left.q, right.q)
+    c, g = _approximate(left.q, right.q, rooms)
     lines = left.known.reshape(3, count * m), right.known
     done = split(_round, count * m, y.size, c.reshape(count * m, n), *lines, g, y.reshape(count * m, n))
     unsure, infinite = sum(part[1] for part in done), sum(part[2] for part in done)

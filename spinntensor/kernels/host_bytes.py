@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from spinntensor.kernels.host_block import is_turned
+from spinntensor.kernels.host_memory import Rooms, is_turned
 from spinntensor.kernels.parallel import split
 
 REACH = (1 << 24) // 128
@@ -64,9 +64,9 @@ def _byte_columns(
             sizes[j] += abs(v)
 
 
-def left_bytes(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def left_bytes(a: np.ndarray, rooms: Rooms) -> tuple[np.ndarray, np.ndarray]:
     """int8 [R,K] as a left factor, float32, and its row sums int32."""
-    q, total = np.empty(a.shape, np.float32), np.empty(len(a), np.int32)
+    q, total = rooms.room("left", a.shape, np.float32), np.empty(len(a), np.int32)
     split(_byte_rows, len(a), a.size, a, q, total, np.empty((len(a), -(-a.shape[1] // BLOCK)), np.int32))
     return q, total
 
@@ -124,10 +124,13 @@ def _store(
                 y[i, j] = np.int32(c[i, j]) + by_row[i] + by_column[j]
 
 
-def multiply_bytes(a: np.ndarray, b: Bytes, by_row: np.ndarray, by_column: np.ndarray, y: np.ndarray) -> None:
+def multiply_bytes(
+    a: np.ndarray, b: Bytes, by_row: np.ndarray, by_column: np.ndarray, y: np.ndarray, rooms: Rooms
+) -> None:
     """y int32 [R,N], contiguous = A B + by_row + by_column with A of integers -128..127 as float32 [R,K]."""
+    c = rooms.room("sums", y.shape, np.float32)
     for start, stop in b.cuts:
-        c = np.matmul(a[:, start:stop], b.q[start:stop])
+        np.matmul(a[:, start:stop], b.q[start:stop], c)
         split(_store, len(c), c.size, c, by_row, by_column, start > 0, y)
 
 

@@ -18,6 +18,7 @@ from spinntensor.kernels.host_block import Lines, left_lines, multiply, right_li
 from spinntensor.kernels.host_bytes import multiply_bytes, right_bytes
 from spinntensor.kernels.host_gather import Axis, gather
 from spinntensor.kernels.host_mantissas import scale, to_float
+from spinntensor.kernels.host_memory import Rooms
 
 CHUNK = 1 << 20
 """Elements of gathered rows and results that are in work at a time, as far as a chunk has more than ROWS rows."""
@@ -138,17 +139,17 @@ def float_convolution(fields: Fields, weights: np.ndarray) -> tuple[np.ndarray, 
     y = np.empty((*fields.pixels, groups * n), np.float32)
     ready = [pieces_of(matrix) for matrix in weights]
     bad = [bad_columns(pieces) for pieces in ready]
-    nonfinite, overflowed = [int(np.count_nonzero(bad))], [0]
+    nonfinite, overflowed, rooms = [int(np.count_nonzero(bad))], [0], Rooms()
 
     def factor(group: int, taken: np.ndarray | None) -> Multiply:
         pieces = _some(ready[group], k, taken)
 
         def multiplied(some: np.ndarray, to: np.ndarray) -> None:
             rows, infinite = np.zeros(len(some), np.bool_), 0
-            for i, j, piece in pieces:
-                left = left_lines(some[None, :, i:j], piece.bits)
+            for at, (i, j, piece) in enumerate(pieces):
+                left = left_lines(some[None, :, i:j], piece.bits, rooms)
                 rows |= left.bad[0]
-                infinite += multiply(left, piece, to[None], i > 0)
+                infinite += multiply(left, piece, to[None], at > 0, rooms)
             nonfinite.append(int(np.count_nonzero(rows)))
             overflowed.append(infinite if len(pieces) == 1 else settle(to, rows[:, None] | bad[group]))
 
@@ -165,6 +166,7 @@ def byte_convolution(fields: Fields, weights: np.ndarray, zero: int) -> np.ndarr
     """
     groups, _, n = weights.shape
     y = np.empty((*fields.pixels, groups * n), np.int32)
+    rooms = Rooms()
     middle = 0 if fields.x.dtype == np.int8 else 128  # float32 holds longer sums of -128..127 than of 0..255
 
     def factor(group: int, taken: np.ndarray | None) -> Multiply:
@@ -172,7 +174,7 @@ def byte_convolution(fields: Fields, weights: np.ndarray, zero: int) -> np.ndarr
         by_column = right.total * np.int32(middle - zero)
 
         def multiplied(some: np.ndarray, to: np.ndarray) -> None:
-            multiply_bytes(some, right, np.zeros(len(some), np.int32), by_column, to)
+            multiply_bytes(some, right, np.zeros(len(some), np.int32), by_column, to, rooms)
 
         return multiplied
 
@@ -189,14 +191,15 @@ def mantissa_convolution(
     """
     groups, _, n = weights.shape
     y = np.empty((*fields.pixels, groups * n), np.float32)
-    infinite = [0]
+    infinite, rooms = [0], Rooms()
 
     def factor(group: int, taken: np.ndarray | None) -> Multiply:
         q = weights[group] if taken is None else weights[group][taken]
 
         def multiplied(some: np.ndarray, to: np.ndarray) -> None:
             columns = by_column[group * n : (group + 1) * n]
-            infinite.append(to_float(np.matmul(some, q), np.ones(len(some)), columns, to))
+            c = np.matmul(some, q, rooms.room("sums", to.shape))
+            infinite.append(to_float(c, np.ones(len(some)), columns, to))
 
         return multiplied
 
@@ -219,4 +222,4 @@ def mantissa_sums(fields: Fields, weights: np.ndarray, by_column: np.ndarray) ->
 
     _convolve(fields, np.float64, y, factor)
     rows = y.reshape(-1, groups * n)
-    return y, scale(rows, np.ones(len(rows)), by_column, rows)
+    return y, scale(rows, np.ones(len(rows)), by_column)

@@ -16,11 +16,14 @@ from spinntensor.kernels.block_float import magnitude_bits
 from spinntensor.kernels.host_block import left_lines, multiply, right_lines, settle
 from spinntensor.kernels.host_convolution import cut
 from spinntensor.kernels.host_gather import Table, gather
+from spinntensor.kernels.host_memory import Rooms
 
 CHUNK = 1 << 20
 """Gathered elements that are in work at a time."""
+COLUMNS = 64
+"""Gathered rows of the product at least, for the sake of BLAS."""
 PIXELS = 8192
-"""Pixels whose fields are gathered at a time; for float32, the logical piece of K."""
+"""Pixels whose mantissas are gathered at a time; float32 goes by the pieces of its definition."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Part:
 def _parts(pixels: Pixels, group: int, first: int, last: int, kind: Any) -> Iterator[Part]:
     """All rows of a group for these pixels, as many at a time as CHUNK allows."""
     height, width, depth = pixels.kernel
-    room = max(CHUNK // max(last - first, 1), 64)
+    room = max(CHUNK // max(last - first, 1), COLUMNS)
     steps = [
         max(1, min(height, room // max(width * depth, 1))),
         max(1, min(width, room // max(depth, 1))),
@@ -73,7 +76,7 @@ def float_correlation(pixels: Pixels, c: np.ndarray) -> tuple[np.ndarray, int, i
     bad_rows = np.zeros((*pixels.kernel, pixels.groups), np.bool_)
     bad_columns = np.zeros(c.shape[3], np.bool_)
     cuts = cut(len(columns))
-    infinite = 0
+    infinite, rooms = 0, Rooms()
     for group in range(pixels.groups):
         mine = slice(group * n, (group + 1) * n)
         for first, last in cuts:
@@ -81,10 +84,10 @@ def float_correlation(pixels: Pixels, c: np.ndarray) -> tuple[np.ndarray, int, i
             right = right_lines(columns[None, first:last, mine], bits)
             bad_columns[mine] |= right.bad[0]
             for part in _parts(pixels, group, first, last, np.float32):
-                left = left_lines(part.gathered.T[None], bits)
+                left = left_lines(part.gathered.T[None], bits, rooms)
                 to = y[(*part.box, mine)]
                 piece = np.empty((1, left.q.shape[1], n), np.float32)
-                infinite += multiply(left, right, piece)
+                infinite += multiply(left, right, piece, False, rooms)
                 bad_rows[(*part.box, group)] |= left.bad[0].reshape(to.shape[:3])
                 with np.errstate(all="ignore"):
                     to[:] = to + piece.reshape(to.shape) if first else piece.reshape(to.shape)

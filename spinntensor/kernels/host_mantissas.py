@@ -16,7 +16,7 @@ from numba import njit
 
 from spinntensor.formats.description import BFP16_EXPONENTS
 from spinntensor.kernels.bfp16_round13_outer_u32 import MAX_SHIFT, largest_for
-from spinntensor.kernels.host_block import is_turned
+from spinntensor.kernels.host_memory import is_turned
 from spinntensor.kernels.parallel import split
 
 _LARGEST = [largest_for(shift) for shift in range(MAX_SHIFT + 1)]
@@ -42,16 +42,19 @@ def shift13(x: np.ndarray) -> int:
     return bisect_left(_LARGEST, _top(x.ravel("K")))
 
 
-def round13(x: np.ndarray, shift: int, kind: Any = np.float64) -> np.ndarray:
-    """rhe(x / 2**shift) of int16 of any shape; transposed matrices are read where they lie, and stay transposed."""
-    if is_turned(x):
-        return round13(x.swapaxes(-1, -2), shift, kind).swapaxes(-1, -2)
-    x = np.ascontiguousarray(x)
-    if shift == 0 and x.dtype == kind:
-        return x
-    y = np.empty(x.shape, kind)
-    split(_round13, x.size, x.size, x.reshape(-1), 2.0**-shift, y.reshape(-1))
+def round13(x: np.ndarray, shift: int, y: np.ndarray | None = None) -> np.ndarray:
+    """rhe(x / 2**shift) of int16 of any shape, float64 or in `y`; of transposed matrices transposed as well."""
+    if y is None and is_turned(x):
+        return round13(x.swapaxes(-1, -2), shift).swapaxes(-1, -2)
+    y = np.empty(x.shape) if y is None else y
+    flat = np.ascontiguousarray(x).reshape(-1)
+    split(_round13, x.size, x.size, flat, 2.0**-shift, y.reshape(-1))
     return y
+
+
+def short13(x: np.ndarray, shift: int) -> np.ndarray:
+    """The same as int16, contiguous."""
+    return round13(x, shift, np.empty(x.shape, np.int16)) if shift else np.ascontiguousarray(x)
 
 
 @njit(cache=True, nogil=True)
@@ -73,21 +76,23 @@ def to_float(c: np.ndarray, by_row: np.ndarray, by_column: np.ndarray, y: np.nda
 
 
 @njit(cache=True, nogil=True)
-def _scale(
-    first: int, last: int, c: np.ndarray, by_row: np.ndarray, by_column: np.ndarray, y: np.ndarray
-) -> float:
-    top = 0.0
+def _scale(first: int, last: int, c: np.ndarray, by_row: np.ndarray, by_column: np.ndarray) -> Any:
+    """Returns the bits of the largest magnitude, which are ordered as the magnitudes are."""
+    top = np.int64(0)
     for i in range(first, last):
-        for j in range(c.shape[1]):
-            v = c[i, j] * (by_row[i] * by_column[j])
-            y[i, j] = v
-            top = max(top, abs(v))
+        row, one = c[i], by_row[i]
+        for j in range(row.size):
+            row[j] *= one * by_column[j]
+        words = row.view(np.int64)
+        for j in range(row.size):
+            top = max(top, words[j] & np.int64(0x7FFFFFFFFFFFFFFF))
     return top
 
 
-def scale(c: np.ndarray, by_row: np.ndarray, by_column: np.ndarray, y: np.ndarray) -> float:
-    """y float64 [R,N], which may be c, = c * by_row * by_column, powers of two, exactly; the largest magnitude."""
-    return max(split(_scale, len(c), c.size, c, by_row, by_column, y))
+def scale(c: np.ndarray, by_row: np.ndarray, by_column: np.ndarray) -> float:
+    """c float64 [R,N] *= by_row * by_column, powers of two, exactly; the largest magnitude."""
+    top = max(split(_scale, len(c), c.size, c, by_row, by_column))
+    return float(np.int64(top).view(np.float64))
 
 
 @njit(cache=True, nogil=True)

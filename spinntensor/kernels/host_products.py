@@ -13,9 +13,10 @@ import numpy as np
 from numba import njit
 
 from spinntensor.kernels.block_float import PIECE, magnitude_bits, results, row_mantissas, row_tops, sums
-from spinntensor.kernels.host_block import is_turned, left_lines, multiply, right_lines, settle
+from spinntensor.kernels.host_block import left_lines, multiply, right_lines, settle
 from spinntensor.kernels.host_bytes import centred, left_bytes, multiply_bytes, right_bytes, tiny_bytes
 from spinntensor.kernels.host_mantissas import round13, scale, shift13, to_float, to_mantissas
+from spinntensor.kernels.host_memory import Rooms, is_turned
 
 TINY = 4096
 """Multiplications of one matrix up to which a plain loop is faster than the way through BLAS."""
@@ -87,7 +88,7 @@ def float_product(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, int, int]:
         bad, infinite = _tiny_float(words[0], words[1], magnitude_bits(k), y.view(np.uint32))
         return y, bad, infinite
     bad_rows, bad_columns = np.zeros((count, m), np.bool_), np.zeros((count, n), np.bool_)
-    infinite = 0
+    infinite, rooms = 0, Rooms()
     turned = is_turned(a)  # its rows are slow to take a few at a time
     for start in range(0, k, PIECE):
         stop = min(start + PIECE, k)
@@ -96,10 +97,10 @@ def float_product(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, int, int]:
             if rows.start == 0:
                 right = right_lines(b[layers, start:stop], bits)
                 bad_columns[layers] |= right.bad
-                whole = left_lines(a[layers, :, start:stop], bits) if turned else None
-            left = whole.rows(rows) if whole else left_lines(a[layers, rows, start:stop], bits)
+                whole = left_lines(a[layers, :, start:stop], bits, rooms) if turned else None
+            left = whole.rows(rows) if whole else left_lines(a[layers, rows, start:stop], bits, rooms)
             bad_rows[layers, rows] |= left.bad
-            infinite += multiply(left, right, y[layers, rows], start > 0)
+            infinite += multiply(left, right, y[layers, rows], start > 0, rooms)
     if k > PIECE:
         infinite = settle(y, bad_rows[:, :, None] | bad_columns[:, None, :])
     return y, int(np.count_nonzero(bad_rows) + np.count_nonzero(bad_columns)), infinite
@@ -113,29 +114,38 @@ def byte_product(a: np.ndarray, b: np.ndarray, a_zero: int, b_zero: int) -> np.n
     if m * n * k <= TINY:
         tiny_bytes(_own(a), _own(b), da, db, y)
         return y
+    rooms = Rooms()
     for at in range(count):
         right = right_bytes(b[at])
         by_column = (da * right.total.astype(np.int64) + k * da * db).astype(np.int32)
         rows = chunk_rows(k, n)
         for row in range(0, m, rows):
-            left, total = left_bytes(np.ascontiguousarray(a[at, row : row + rows]))
+            left, total = left_bytes(np.ascontiguousarray(a[at, row : row + rows]), rooms)
             by_row = (db * total.astype(np.int64)).astype(np.int32)
-            multiply_bytes(left, right, by_row, by_column, y[at, row : row + rows])
+            multiply_bytes(left, right, by_row, by_column, y[at, row : row + rows], rooms)
     return y
 
 
-def _sums(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[int, slice, np.ndarray, float]]:
-    """(matrix, rows, sums float64, their unit) of int16 [L,M,K] and [L,K,N] with mantissas rounded to 13 bits."""
+def _sums(
+    a: np.ndarray, b: np.ndarray, y: np.ndarray | None = None
+) -> Iterator[tuple[int, slice, np.ndarray, float]]:
+    """(matrix, rows, sums float64, their unit) of int16 [L,M,K] and [L,K,N] with mantissas rounded to 13 bits.
+
+    The sums are those of `y`, or else in memory that the next ones take.
+    """
     (count, m, k), n = a.shape, b.shape[2]
     shift, other = shift13(a), shift13(b)
     right = round13(b, other)
-    turned = is_turned(a)
-    left, rows = round13(a, shift) if turned else a, chunk_rows(k, n)
+    turned, rows = is_turned(a), chunk_rows(k, n)
+    left, rooms = round13(a, shift) if turned else a, Rooms()
     for at in range(count):
         for row in range(0, m, rows):
             some = left[at, row : row + rows]
-            q = some if turned else round13(some, shift)
-            yield at, slice(row, row + len(q)), np.matmul(q, right[at]), 2.0 ** (shift + other)
+            if not turned:
+                some = round13(some, shift, rooms.room("left", some.shape))
+            where = slice(row, row + len(some))
+            to = rooms.room("sums", (len(some), n)) if y is None else y[at, where]
+            yield at, where, np.matmul(some, right[at], to), 2.0 ** (shift + other)
 
 
 def mantissa_product(
@@ -158,6 +168,6 @@ def mantissa_product_bfp16(
     """The same sums as int16 mantissas [L,M,N] at the smallest exponent that holds them all, that exponent, and how
     many were clamped (none unless the exponent is the largest there is)."""
     exact, top = np.empty((*a.shape[:2], b.shape[2])), 0.0
-    for at, rows, c, unit in _sums(a, b):
-        top = max(top, scale(c, by_row[at, rows] * unit, by_column[at], exact[at, rows]))
+    for at, rows, c, unit in _sums(a, b, exact):
+        top = max(top, scale(c, by_row[at, rows] * unit, by_column[at]))
     return to_mantissas(exact, top)

@@ -19,7 +19,7 @@ from spinntensor.kernels.host_convolution import (
 from spinntensor.kernels.host_correlation import Pixels, float_correlation, mantissa_correlation
 from spinntensor.kernels.host_depthwise import exact_sums, exact_taps, float_sums, float_taps
 from spinntensor.kernels.host_gather import Axis, Table, adjoint, by_class, forward, whole
-from spinntensor.kernels.host_mantissas import round13, scale, shift13, to_float, to_mantissas
+from spinntensor.kernels.host_mantissas import round13, scale, shift13, short13, to_float, to_mantissas
 from spinntensor.ops._products import counted, one_exponent
 from spinntensor.ops.operation import Counted, Value
 
@@ -36,7 +36,7 @@ def rounded(sums: np.ndarray, by_column: np.ndarray, form: str) -> Value | Count
     rows = sums.reshape(-1, sums.shape[-1])
     ones = np.ones(len(rows))
     if form == "bfp16":
-        return narrowed(sums, scale(rows, ones, by_column, rows))
+        return narrowed(sums, scale(rows, ones, by_column))
     y = np.empty(sums.shape, np.float32)
     return counted(y, overflowed=to_float(rows, ones, by_column, y.reshape(rows.shape)))
 
@@ -157,8 +157,7 @@ def _mantissas(
 ) -> Value | Counted:
     """The same for bfp16: exact sums of mantissas rounded to 13 bits."""
     shifts = shift13(x.data), shift13(w.data)
-    data, weights = round13(x.data, shifts[0], np.int16), round13(w.data, shifts[1])
-    data = np.ascontiguousarray(data)
+    data, weights = short13(x.data, shifts[0]), round13(w.data, shifts[1])
     matrices = reads.matrices(weights, groups)
     assert x.scale is not None and w.scale is not None
     unit = w.scale * (float(x.scale) * 2.0 ** sum(shifts))
@@ -193,9 +192,7 @@ def run_conv2d_weight(
     depthwise = 1 < groups == x.shape[3] == c.shape[3]
     if isinstance(x, Quantized):
         shifts = shift13(x.data), shift13(c.data)
-        data, others = (
-            np.ascontiguousarray(round13(v.data, s, np.int16)) for v, s in zip((x, c), shifts, strict=True)
-        )
+        data, others = short13(x.data, shifts[0]), short13(c.data, shifts[1])
         assert x.scale is not None and c.scale is not None
         unit = float(x.scale) * float(c.scale) * 2.0 ** sum(shifts)
         by_column = np.full(c.shape[3], unit)

@@ -139,7 +139,8 @@ def _broadcast_to(operands: Types, a: Attributes) -> TensorType:
     signature("broadcast_to", operands, 1, a, "shape")
     x, shape = operands[0], integers("broadcast_to", "shape", a["shape"])
     extra = len(shape) - len(x.shape)
-    if extra < 0 or not all(s in (1, t) for s, t in zip(x.shape, shape[extra:], strict=True)):
+    fits = extra >= 0 and all(s in (1, t) for s, t in zip(x.shape, shape[extra:], strict=True))
+    if not fits or min(shape, default=0) < 0:
         received, mend = f"shape {x.shape} to {shape}", "reshape the operand first"
         raise ShapeError("broadcast_to", received, "each size equal, or 1", mend)
     channels = bfp16_axis(x.format)

@@ -11,7 +11,7 @@ from spinntensor.graph.builder import caller
 from spinntensor.tensors.base import Base, apply
 from spinntensor.tensors.expression import filled, leaf
 from spinntensor.tensors.moves import Shape, repeated, reshaped, taken
-from spinntensor.tensors.operands import broadcast_shape, one_axis, refuse, tensor
+from spinntensor.tensors.operands import broadcast_shape, no_such_place, one_axis, refuse, tensor
 
 if TYPE_CHECKING:
     from spinntensor.tensors.tensor import Tensor
@@ -110,7 +110,7 @@ def as_index(op: str, value: Any, shape: Shape, axis: int) -> Index:
         if low < -size or high >= size:
             wrong = low if low < -size else high
             ends = f"{-size} to {size - 1}" if size else "none: the axis has no elements"
-            raise refuse(
+            raise no_such_place(
                 op, f"index {wrong} for axis {axis} of shape {shape}", ends, "choose indices of the axis"
             )
         if low < 0:

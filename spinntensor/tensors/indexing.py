@@ -14,7 +14,7 @@ import numpy as np
 from spinntensor.tensors.base import Base, apply
 from spinntensor.tensors.gathering import Index, as_index, known, located, one_hot, take, take_along_axis
 from spinntensor.tensors.moves import Shape, reshaped, sliced, taken, transposed
-from spinntensor.tensors.operands import broadcast, broadcast_shape, refuse
+from spinntensor.tensors.operands import broadcast, broadcast_shape, no_such_place, refuse
 
 if TYPE_CHECKING:
     from spinntensor.tensors.tensor import Tensor
@@ -59,7 +59,7 @@ def getitem(x: Base, key: Any) -> Tensor:
         if kind is int:
             n = shape[axis]
             if not -n <= k < n:
-                raise refuse("getitem", f"index {k} for axis {axis} of shape {shape}", *_ends(n))
+                raise no_such_place("getitem", f"index {k} for axis {axis} of shape {shape}", *_ends(n))
             start.append(k % n)
             size.append(1)
             step.append(1)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spinntensor.errors import ShapeError
+from spinntensor.errors import PlaceError, ShapeError
 from spinntensor.formats import Quantized
 from spinntensor.formats.description import Bfp16, Float32, Int8
 from spinntensor.graph.builder import caller
@@ -37,6 +37,11 @@ BEYOND = 2.0**128 - 2.0**103
 def refuse(op: str, received: Any, expected: str, mend: str) -> ShapeError:
     """A ShapeError at the user's line, to be raised."""
     return ShapeError(op, str(received), expected, mend, caller())
+
+
+def no_such_place(op: str, received: str, expected: str, mend: str) -> PlaceError:
+    """A PlaceError at the user's line, to be raised for an index out of range."""
+    return PlaceError(op, received, expected, mend, caller())
 
 
 def tensor(value: Any, format: str | None = None) -> Tensor:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from spinntensor.errors import OperandError
 from spinntensor.kernels import block_float, host_block, host_bytes, host_convolution, host_products, parallel
 from spinntensor.kernels.host_mantissas import round13, shift13
+from spinntensor.kernels.host_memory import Rooms
 from spinntensor.kernels.host_products import (
     byte_product,
     float_product,
@@ -105,7 +106,7 @@ def test_float32_does_not_depend_on_the_errors_of_blas():
     rng = np.random.default_rng(4)
     a, b = block_float.draw(rng, (40, 200), False), block_float.draw(rng, (30, 200), False).T
     bits = block_float.magnitude_bits(200)
-    left, right = host_block.left_lines(a[None], bits), host_block.right_lines(b[None], bits)
+    left, right = host_block.left_lines(a[None], bits, Rooms()), host_block.right_lines(b[None], bits)
     want = block_float.product(a, np.ascontiguousarray(b)).view(np.uint32)
     miss = 200 * 2.0**-53 * np.linalg.norm(left.q[0], axis=1)[:, None] * np.linalg.norm(right.q[0], axis=0)
     for _ in range(20):

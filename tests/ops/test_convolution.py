@@ -1,180 +1,34 @@
-"""Convolutions: against products of fields put together by NumPy, in every format; counts, gradients, refusals."""
-
-from typing import NamedTuple
+"""Convolutions: against products of fields put together by NumPy, in every format; counts, cuts, refusals."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ops.convolutions import (
+    DEPTHWISE,
+    OPS,
+    ORDINARY,
+    Case,
+    attributes,
+    cases,
+    expected,
+    factors,
+    floats,
+    mantissas,
+    operands_of,
+    run,
+)
 
-from spinntensor.errors import GraphError, ShapeError
+from spinntensor.errors import ShapeError
 from spinntensor.formats import Quantized, bfp16_grid
-from spinntensor.graph import TensorType, verify
-from spinntensor.graph.autodiff import gradients
+from spinntensor.graph import TensorType
 from spinntensor.graph.builder import Builder
-from spinntensor.kernels.block_float import counted_product, draw
+from spinntensor.kernels import host_convolution, host_correlation, parallel
+from spinntensor.kernels.block_float import counted_product
 from spinntensor.kernels.kernel import equal_bits
-from spinntensor.machine.host import execute, prepare
-from spinntensor.ops import GRADIENTS, RULES
+from spinntensor.ops import RULES
 
 FEW = settings(max_examples=40, deadline=None, derandomize=True)
-
-
-class Case(NamedTuple):
-    """Sizes of a convolution and of how it moves."""
-
-    images: int
-    size: tuple[int, int]
-    inner: int  # channels of a group
-    outer: int
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    dilation: tuple[int, int]
-    padding: tuple[int, int, int, int]
-    groups: int
-
-    @property
-    def out(self):
-        both = self.padding[0] + self.padding[1], self.padding[2] + self.padding[3]
-        sizes = zip(self.size, both, self.kernel, self.stride, self.dilation, strict=True)
-        return tuple((s + p - (k - 1) * d - 1) // by + 1 for s, p, k, by, d in sizes)
-
-    @property
-    def geometry(self):
-        names = ("stride", "dilation", "padding", "groups")
-        return {name: getattr(self, name) for name in names}
-
-    @property
-    def shapes(self):
-        """Of x, w and c."""
-        x = (self.images, *self.size, self.inner * self.groups)
-        return x, (*self.kernel, self.inner, self.outer * self.groups), (
-            self.images, *self.out, self.outer * self.groups
-        )  # fmt: skip
-
-
-@st.composite
-def cases(draw):
-    def two(low, high):
-        return draw(st.integers(low, high)), draw(st.integers(low, high))
-
-    groups = draw(st.sampled_from([1, 1, 2, 3]))
-    inner, outer = draw(st.sampled_from([(1, 1), (1, 2), (3, 2), (4, 5)]))
-    return draw(
-        st.builds(
-            Case,
-            images=st.integers(1, 2),
-            size=st.just(two(1, 7)),
-            inner=st.just(inner),
-            outer=st.just(outer),
-            kernel=st.just(two(1, 3)),
-            stride=st.just(two(1, 3)),
-            dilation=st.just(two(1, 2)),
-            padding=st.just((*two(0, 3), *two(0, 3))),
-            groups=st.just(groups),
-        ).filter(lambda case: min(case.out) >= 1)
-    )
-
-
-ORDINARY = Case(2, (6, 5), 3, 4, (3, 2), (2, 1), (1, 2), (1, 2, 0, 1), 1)
-DEPTHWISE = Case(2, (6, 5), 1, 1, (3, 3), (2, 1), (1, 1), (1, 1, 1, 1), 7)
-
-
-def form(value):
-    if isinstance(value, Quantized):
-        axis = value.format.axis
-        return "bfp16" if axis is None else f"bfp16(axis={axis})"
-    return value.dtype.name
-
-
-def run(op, *operands, **attributes):
-    """Result and counts of one operation, after the rule has agreed."""
-    b = Builder(RULES)
-    ids = [b.input(f"x{i}", TensorType(x.shape, form(x))) for i, x in enumerate(operands)]
-    node = b.add(op, *ids, **attributes)
-    done = execute(prepare(verify(b.graph((node,)), RULES)), dict(zip(ids, operands, strict=True)))
-    value = done.outputs[0]
-    assert TensorType(value.shape, form(value)) == b[node].type
-    return value, dict(done.counts.get(node, {}))
-
-
-def fields(case, x, pad=0):
-    """[N, OH, OW, KH, KW, C]: what each output reads."""
-    top, bottom, left, right = case.padding
-    wide = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=pad)
-    (kh, kw), (sy, sx), (dy, dx), (oh, ow) = case.kernel, case.stride, case.dilation, case.out
-    taps = [
-        wide[:, a * dy : a * dy + (oh - 1) * sy + 1 : sy, b * dx : b * dx + (ow - 1) * sx + 1 : sx]
-        for a in range(kh)
-        for b in range(kw)
-    ]
-    return np.stack(taps, 3).reshape(*taps[0].shape[:3], kh, kw, -1)
-
-
-def adjoint_fields(case, c):
-    """[N, H, W, KH, KW, O]: what each pixel of x is read by, from the cotangent spread out by the stride."""
-    (kh, kw), (sy, sx), (dy, dx), (h, w) = case.kernel, case.stride, case.dilation, case.size
-    edge_y, edge_x = (kh - 1) * dy, (kw - 1) * dx
-    wide = np.zeros(
-        (len(c), h + 20 + 2 * edge_y + c.shape[1] * sy, w + 20 + 2 * edge_x + c.shape[2] * sx, c.shape[3]),
-        c.dtype,
-    )
-    for i, j in np.ndindex(c.shape[1:3]):
-        wide[:, edge_y + i * sy, edge_x + j * sx] = c[:, i, j]
-    first_y, first_x = edge_y + case.padding[0], edge_x + case.padding[2]
-    taps = [
-        wide[:, first_y - a * dy : first_y - a * dy + h, first_x - b * dx : first_x - b * dx + w]
-        for a in range(kh)
-        for b in range(kw)
-    ]
-    return np.stack(taps, 3).reshape(len(c), h, w, kh, kw, -1)
-
-
-def factors(case, op, one, two, pad=0):
-    """For every group, the left and the right matrix of the operation's definition."""
-    for g in range(case.groups):
-        inner = slice(g * case.inner, (g + 1) * case.inner)
-        outer = slice(g * case.outer, (g + 1) * case.outer)
-        k = case.kernel[0] * case.kernel[1]
-        if op == "conv2d":
-            yield (
-                fields(case, one, pad)[..., inner].reshape(-1, k * case.inner),
-                two[..., outer].reshape(k * case.inner, case.outer),
-            )
-        elif op == "conv2d_input":
-            yield (
-                adjoint_fields(case, one)[..., outer].reshape(-1, k * case.outer),
-                two[..., outer].transpose(0, 1, 3, 2).reshape(k * case.outer, case.inner),
-            )
-        else:
-            rows = fields(case, one)[..., inner].reshape(-1, k * case.inner)
-            yield np.ascontiguousarray(rows.T), two[..., outer].reshape(len(rows), case.outer)
-
-
-def expected(case, op, one, two, multiply, pad=0):
-    """The definition: a matrix product for each group, put together."""
-    parts = [multiply(*pair) for pair in factors(case, op, one, two, pad)]
-    x, w, c = case.shapes
-    shape = {"conv2d": c, "conv2d_input": x, "conv2d_weight": w}[op]
-    return np.concatenate([p.reshape(*shape[:3], -1) for p in parts], 3)
-
-
-def attributes(case, op):
-    extra = {"conv2d_input": {"size": case.size}, "conv2d_weight": {"kernel": case.kernel}}
-    return case.geometry | extra.get(op, {})
-
-
-def operands_of(case, op):
-    """The shapes of an operation's operands."""
-    x, w, c = case.shapes
-    return {"conv2d": (x, w), "conv2d_input": (c, w), "conv2d_weight": (x, c)}[op]
-
-
-def floats(rng, shape, extreme):
-    return draw(rng, (int(np.prod(shape[:-1])), shape[-1]), extreme).reshape(shape)
-
-
-OPS = ("conv2d", "conv2d_input", "conv2d_weight")
 
 
 @pytest.mark.parametrize("op", OPS)
@@ -205,13 +59,6 @@ def test_integers_are_exact(case, kind, seed):
         return (a.astype(np.int64) - zero) @ b.astype(np.int64)
 
     np.testing.assert_array_equal(got, expected(case, "conv2d", x, w, multiply, pad=zero))
-
-
-def mantissas(rng, shape, axis=None):
-    e = rng.integers(-9, 10, () if axis is None else shape[axis])
-    high = 1 << int(rng.integers(3, 16))
-    data = rng.integers(-high, high, shape).astype(np.int16)
-    return Quantized(bfp16_grid(e, axis), data)
 
 
 def thirteen(q):
@@ -323,92 +170,29 @@ def test_views_and_empty_tensors():
             assert not run("conv2d", x, w, **none.geometry, x_zero=3)[0].any()
 
 
-def scalar(b, number, weights):
-    """The sum of a tensor, weighted."""
-    product = b.add("multiply", number, b.constant(weights, "float32"))
-    return b.add("sum", product, axes=tuple(range(weights.ndim)))
-
-
 @pytest.mark.parametrize("case", [ORDINARY, DEPTHWISE, ORDINARY._replace(groups=2)])
-@pytest.mark.parametrize("op", OPS)
-def test_gradients_are_the_adjoints(op, case):
-    """<d op(one, two), weights> must agree with double precision: the operation is bilinear."""
-    rng = np.random.default_rng(5)
-    b = Builder(RULES)
-    shapes = operands_of(case, op)
-    ids = [b.input(n, TensorType(s, "float32")) for n, s in zip("ab", shapes, strict=True)]
-    node = b.add(op, *ids, **attributes(case, op))
-    weights = rng.standard_normal(b[node].type.shape).astype(np.float32)
-    total = scalar(b, node, weights)
-    graph = verify(gradients(b.graph((total,)), total, ids, RULES, GRADIENTS), RULES)
-    values = [rng.standard_normal(s).astype(np.float32) for s in shapes]
-    done = execute(prepare(graph), dict(zip(ids, values, strict=True)))
-    for at in (0, 1):
-        step = rng.standard_normal(shapes[at]).astype(np.float32)
-        moved = [step if i == at else v for i, v in enumerate(values)]
-        slope = expected(case, op, *(v.astype(np.float64) for v in moved), np.matmul)
-        want = float((slope * weights).sum())
-        got = float((done.outputs[1 + at].astype(np.float64) * step).sum())
-        assert got == pytest.approx(want, rel=1e-4, abs=1e-4)
+def test_chunks_and_threads_do_not_show(case, monkeypatch):
+    rng = np.random.default_rng(9)
 
+    def results():
+        for op in OPS:
+            shapes = operands_of(case, op)
+            yield run(op, *(floats(rng, s, True) for s in shapes), **attributes(case, op))
+            yield run(op, *(mantissas(rng, s) for s in shapes), **attributes(case, op), format="float32")
+        x, w = (rng.integers(-128, 128, s).astype(np.int8) for s in case.shapes[:2])
+        yield run("conv2d", x, w, **case.geometry, x_zero=-5)
 
-def test_second_derivatives_stay_among_the_three():
-    """The gradient of <dx, s> with respect to w and c is bilinear again: compared with differences, exact for it."""
-    rng = np.random.default_rng(6)
-    case = ORDINARY
-    b = Builder(RULES)
-    shapes = case.shapes
-    x, w = (b.input(n, TensorType(s, "float32")) for n, s in zip("xw", shapes[:2], strict=True))
-    y = b.add("conv2d", x, w, **case.geometry)
-    square = scalar(b, b.add("multiply", y, y), np.ones(shapes[2], np.float32))
-    first = gradients(b.graph((square,)), square, (x,), RULES, GRADIENTS)
-    b = Builder(RULES, first)
-    s = rng.standard_normal(shapes[0]).astype(np.float32)
-    total = scalar(b, first.outputs[1], s)
-    graph = verify(gradients(b.graph((total,)), total, (x, w), RULES, GRADIENTS), RULES)
-    assert {n.op for n in graph.nodes if n.op.startswith("conv")} == set(OPS)
-    values = [rng.standard_normal(shape).astype(np.float32) for shape in shapes[:2]]
-    done = execute(prepare(graph), dict(zip((x, w), values, strict=True)))
-
-    def inner(x, w):
-        """<2 conv(x, w), conv(s, w)> is what `total` computes."""
-        of_x, of_s = (expected(case, "conv2d", v.astype(np.float64), w, np.matmul) for v in (x, s))
-        return 2 * float((of_x * of_s).sum())
-
-    for at in (0, 1):
-        step = rng.standard_normal(shapes[at])
-        ends = [
-            inner(*(v + sign * step if i == at else v for i, v in enumerate(values))) for sign in (1.0, -1.0)
-        ]
-        got = float((done.outputs[1 + at].astype(np.float64) * step).sum())
-        assert got == pytest.approx((ends[0] - ends[1]) / 2, rel=1e-3)
-
-
-@pytest.mark.parametrize("axis", [None, 3])
-def test_gradients_of_bfp16_are_products_of_bfp16(axis):
-    rng = np.random.default_rng(7)
-    b = Builder(RULES)
-    ids = [b.input(n, TensorType(s, "float32")) for n, s in zip("xw", ORDINARY.shapes[:2], strict=True)]
-    x, w = b.add("quantize_bfp16", ids[0], axis=None), b.add("quantize_bfp16", ids[1], axis=axis)
-    y = b.add("conv2d", x, w, **ORDINARY.geometry, format="float32")
-    weights = rng.standard_normal(ORDINARY.shapes[2]).astype(np.float32)
-    total = scalar(b, y, weights)
-    graph = verify(gradients(b.graph((total,)), total, ids, RULES, GRADIENTS), RULES)
-    values = [rng.standard_normal(s).astype(np.float32) for s in ORDINARY.shapes[:2]]
-    done = execute(prepare(graph), dict(zip(ids, values, strict=True)))
-    for got, op, one, two in zip(
-        done.outputs[1:], OPS[1:], (weights, values[0]), (values[1], weights), strict=True
-    ):
-        want = expected(ORDINARY, op, one.astype(np.float64), two.astype(np.float64), np.matmul)
-        assert np.abs(got - want).max() < 2e-3 * np.abs(want).max()
-
-
-def test_integer_convolutions_have_no_gradient():
-    b = Builder(RULES)
-    x, w = (b.input(n, TensorType(s, "int8")) for n, s in zip("xw", ORDINARY.shapes[:2], strict=True))
-    node = b.add("conv2d", x, w, **ORDINARY.geometry, x_zero=0)
-    with pytest.raises(GraphError, match="integer products have no gradient"):
-        GRADIENTS["conv2d"](b, b[node], node)
+    want = list(results())
+    monkeypatch.setattr(parallel, "SMALL", 10)
+    for name, size in (("ROWS", 7), ("CHUNK", 1)):
+        monkeypatch.setattr(host_convolution, name, size)
+    for name, size in (("COLUMNS", 4), ("CHUNK", 1), ("PIXELS", 5)):
+        monkeypatch.setattr(host_correlation, name, size)
+    for threads in ("1", "3"):
+        monkeypatch.setenv("SPINNTENSOR_THREADS", threads)
+        rng = np.random.default_rng(9)
+        for (got, counts), (value, found) in zip(results(), want, strict=True):
+            assert equal_bits(got, value) and counts == found
 
 
 @pytest.mark.parametrize(
@@ -469,23 +253,3 @@ def test_sums_that_could_leave_int32_are_refused():
         else:
             with pytest.raises(ShapeError, match="which int32 holds: K up to"):
                 b.add("conv2d", x, w, **geometry, x_zero=zero)
-
-
-@pytest.mark.slow
-def test_against_pytorch():
-    torch = pytest.importorskip("torch")
-    rng = np.random.default_rng(8)
-    for case in (ORDINARY._replace(padding=(1, 1, 1, 1)), DEPTHWISE):
-        x, w, c = (rng.standard_normal(s).astype(np.float32) for s in case.shapes)
-        tx = torch.tensor(x.transpose(0, 3, 1, 2), requires_grad=True)
-        tw = torch.tensor(w.transpose(3, 2, 0, 1), requires_grad=True)
-        moves = {"stride": case.stride, "dilation": case.dilation, "groups": case.groups}
-        y = torch.nn.functional.conv2d(tx, tw, padding=(case.padding[0], case.padding[2]), **moves)
-        y.backward(torch.tensor(c.transpose(0, 3, 1, 2)))
-        got, by_x, by_w = (
-            run(op, *pair, **attributes(case, op))[0]
-            for op, pair in zip(OPS, ((x, w), (c, w), (x, c)), strict=True)
-        )
-        np.testing.assert_allclose(got, y.detach().numpy().transpose(0, 2, 3, 1), rtol=1e-4, atol=1e-4)
-        np.testing.assert_allclose(by_x, tx.grad.numpy().transpose(0, 2, 3, 1), rtol=1e-4, atol=1e-4)
-        np.testing.assert_allclose(by_w, tw.grad.numpy().transpose(2, 3, 1, 0), rtol=1e-4, atol=1e-4)

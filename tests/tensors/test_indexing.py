@@ -304,3 +304,11 @@ def test_one_hot_refuses():
     for args in (([0.5], 2), ([0], -1), ([0], 2.0), ([0], 2, "bfp16"), ([0], 2, "float32", 2)):
         with pytest.raises(ShapeError, match=REFUSED):
             indexing.one_hot(*args)
+
+
+@pytest.mark.parametrize(
+    "call", [lambda x: x[3], lambda x: x[-4], lambda x: x[[0, 3]], lambda x: np.take(x, 5)]
+)
+def test_an_index_out_of_range_is_an_index_error_too(call):
+    with pytest.raises(IndexError, match=r"test_indexing.py:\d+"):
+        call(tensor([1.0, 2.0, 3.0]))
