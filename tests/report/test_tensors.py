@@ -10,7 +10,9 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_page_is_up_to_date():
-    assert page() == (DOCS / "tensors.md").read_text(), "run python -m spinntensor.report.tensors docs/tensors.md"
+    assert page() == (DOCS / "tensors.md").read_text(), (
+        "run python -m spinntensor.report.tensors docs/tensors.md"
+    )
 
 
 def test_everything_public_has_its_words():
