@@ -1,5 +1,6 @@
 """The examples run, and the walking skeleton's bits are the host's under both of its plans."""
 
+import ast
 import importlib.util
 import subprocess
 import sys
@@ -52,3 +53,12 @@ def test_example_runs(path):
     done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "DIFFERENT" not in done.stdout and done.stdout
+
+
+@pytest.mark.parametrize(
+    "name", ["matmul", "least_squares", "power_iteration", "life", "logistic_regression"]
+)
+def test_the_first_programs_are_short(name):
+    tree = ast.parse((EXAMPLES / f"{name}.py").read_text())
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    assert len(statements) - 1 < 10  # but for the docstring
