@@ -10,7 +10,7 @@
 #include "abi.h"
 #include "device.h"
 
-enum { QUEUE = 2, RECENT = 16 };
+enum { QUEUE = 2 };
 
 struct dma {
     uint32_t issued, done; /* transfers, commands fetched included */
@@ -49,7 +49,7 @@ static void dma_wait(struct dma *d, uint32_t ordinal)
 uint32_t tile_engine(struct engine *e)
 {
     struct dma dma = {0, 0, 0};
-    uint32_t moves = 0, fetched = 0, ordinal[RECENT]; /* of the latest moves */
+    uint32_t moves = 0, fetched = 0, ordinal[RECENT_MOVES]; /* of the latest moves */
     uint32_t status = ENGINE_RAN_OFF, at = 0;
     const uint32_t block_bytes = BLOCK_COMMANDS * sizeof(struct command);
     const uint32_t fetch = DMA_DOUBLE | DMA_BURST_16 | block_bytes;
@@ -80,14 +80,14 @@ uint32_t tile_engine(struct engine *e)
             ((void (*)(const uint32_t *))c->entry)(&c->w0);
         } else if (c->op == OP_MOVE) {
             dma_issue(&dma, c->entry, c->w0, c->w1);
-            ordinal[moves++ % RECENT] = dma.issued;
+            ordinal[moves++ % RECENT_MOVES] = dma.issued;
         } else if (c->op == OP_WAIT) {
-            if (c->entry > moves || moves - c->entry >= RECENT) {
+            if (c->entry > moves || moves - c->entry >= RECENT_MOVES) {
                 status = ENGINE_BAD_OP;
                 break;
             }
             if (c->entry)
-                dma_wait(&dma, ordinal[(c->entry - 1) % RECENT]);
+                dma_wait(&dma, ordinal[(c->entry - 1) % RECENT_MOVES]);
         } else {
             status = c->op == OP_END ? ENGINE_OK : ENGINE_BAD_OP;
             dma_wait(&dma, dma.issued);

@@ -10,6 +10,9 @@ ERRORS = {"ENGINE_OK": 0, "ENGINE_BAD_OP": 1, "ENGINE_DMA_ERROR": 2, "ENGINE_RAN
 BLOCK = 8
 """Commands fetched by one DMA transfer; the next block is under way while one is executed."""
 
+RECENT = 16
+"""Moves whose transfers the engine remembers: an OP_WAIT may leave fewer moves than that under way."""
+
 COMMAND = struct(
     "command",
     "One fixed-size step of a core's program, in SDRAM.",
@@ -38,6 +41,6 @@ ENGINE = struct(
     ("moves", "uint32_t", "written at the end: transfers done, commands fetched included"),
 )
 
-CONSTANTS = {**OPS, **ERRORS, "BLOCK_COMMANDS": BLOCK}
+CONSTANTS = {**OPS, **ERRORS, "BLOCK_COMMANDS": BLOCK, "RECENT_MOVES": RECENT}
 STRUCTS = (COMMAND, ENGINE)
 PROGRAMS = {"tile_engine": ENGINE}

@@ -41,6 +41,8 @@ class Conv2d:
     chunk : kernel rows, kernel columns and channels of a chunk of k; they need not divide the whole.
     group : panels of three output channels that are expanded and multiplied at a time.
     resident : whether the DTCM holds all weights; else those of a group arrive just before they are expanded.
+    pitch : bytes from pixel to pixel of input and output, 0 for as many as channels. Bytes behind the channels are
+        not read, and written as zeros.
     """
 
     tile: tuple[int, int]
@@ -53,6 +55,17 @@ class Conv2d:
     chunk: tuple[int, int, int]
     group: int = 1
     resident: bool = True
+    pitch: tuple[int, int] = (0, 0)
+
+    @property
+    def x_pitch(self) -> int:
+        """Bytes from pixel to pixel of the input."""
+        return self.pitch[0] or self.channels
+
+    @property
+    def y_pitch(self) -> int:
+        """Bytes from pixel to pixel of the output."""
+        return self.pitch[1] or self.out_channels
 
     @property
     def pixels(self) -> int:
@@ -83,9 +96,9 @@ class Conv2d:
 def tile(conv: Conv2d, operands: Operands) -> Tile:
     """The kernel calls of `conv` on these operands, with their places in the DTCM.
 
-    x uint8 or int8 [H,W,C] with zero point `zero`; w int8 [M,KH,KW,C] and bias, m, p int32 [M]; output zero
-    point `zp` and clamp `low`..`high` of type `dtype` (uint8 or int8). Stores y [OH,OW,M]. With several
-    chunks y takes the place of x, which is no longer needed then.
+    x uint8 or int8 [H,W,C] (the pitch where there is one, instead of C) with zero point `zero`; w int8 [M,KH,KW,C] and
+    bias, m, p int32 [M]; output zero point `zp` and clamp `low`..`high` of type `dtype` (uint8 or int8). Stores y
+    [OH,OW,M] (or its pitch). With several chunks and no pitch y takes the place of x, no longer needed then.
 
     RangeError when 32 bits cannot hold every sum; OperandError for operands that do not fit the geometry.
     """
@@ -93,33 +106,62 @@ def tile(conv: Conv2d, operands: Operands) -> Tile:
     # int8 goes through as x + 128, its zero point too; padding reads the zero point
     offset = 128 if x.dtype == np.int8 else 0
     zero = operands["zero"] + offset
-    flat = w.reshape(conv.out_channels, -1).astype(np.int64)
-    reach = np.abs(flat).sum(axis=1) * 255
-    folded = bias.astype(np.int64) - zero * flat.sum(axis=1)
-    bounds = [int(b) for b in reach + np.abs(folded)]
-    if max(bounds) > INT32:
-        raise RangeError(NAME, max(bounds), INT32, "the bound is 255 * sum|w| + |bias|: cut the channels")
-    prove(NAME, bounds, p)
-    rows = row_words(folded.astype(np.int32), m, p, zp, low, bounds)
+    rows = constants(NAME, w.reshape(conv.out_channels, -1), zero, (bias, m, p), zp, low)
     weights, fixes = _weights(conv, w)
     single = len(conv.chunks) == 1
     sizes = [pairs_of(_taps(chunk)) for chunk in conv.chunks]
     panels = min(conv.group, -(-conv.out_channels // BLOCK))
-    y_size = conv.pixels * conv.out_channels
+    y_size = conv.pixels * conv.y_pitch
     regions = {
-        "x": max(x.nbytes, y_size),
+        "x": x.nbytes if _apart(conv) else max(x.nbytes, y_size),
         "pad": max(d.stop - d.start for *_, d in conv.chunks),
         "b": 4 * (-(-conv.pixels // BLOCK) * BLOCK * max(sizes) + 1),
-        "w": (sum if conv.resident else max)(g.nbytes for g in weights.values()),
+        "w": _places(conv, weights)[1],
         "a": 4 * panels * max(BLOCK * pairs + chunks_of(pairs) for pairs in sizes),
-        "patches": 4 * max(1, *(f.size for f in fixes.values())),
+        "patches": max(8, _places(conv, fixes)[1]),
         "c": 4 * conv.pixels * (min(BLOCK * panels, conv.out_channels) if single else conv.out_channels),
         "rows": rows.nbytes,
     }
-    if single and len(conv.groups) > 1:
+    if _apart(conv):
         regions["y"] = y_size
     actions = tuple(_actions(conv, x, zero - offset, weights, fixes, rows, (dtype, zp, low, high)))
     return Tile(NAME, {name: -(-size // 8) * 8 for name, size in regions.items()}, actions)
+
+
+def constants(
+    name: str, w: np.ndarray, zero: int, factors: tuple[np.ndarray, np.ndarray, np.ndarray], zp: int, low: int
+) -> np.ndarray:
+    """Constants of requantisation for sums w[M,K] x with bytes x in 0..255, uint32 [M,4], or RangeError.
+
+    `zero` is what x holds for 0, in 0..255; `factors` are bias, m and p.
+    """
+    bias, m, p = factors
+    flat = w.astype(np.int64)
+    folded = bias.astype(np.int64) - zero * flat.sum(axis=1)
+    bounds = [int(b) for b in np.abs(flat).sum(axis=1) * 255 + np.abs(folded)]
+    if max(bounds) > INT32:
+        raise RangeError(name, max(bounds), INT32, "the bound is 255 * sum|w| + |bias|: cut the channels")
+    prove(name, bounds, p)
+    return row_words(folded.astype(np.int32), m, p, zp, low, bounds)
+
+
+def _apart(conv: Conv2d) -> bool:
+    """Whether y has a region of its own: x is still needed, or zeros wait behind the channels."""
+    return (len(conv.chunks) == 1 and len(conv.groups) > 1) or conv.y_pitch > conv.out_channels
+
+
+def _places(conv: Conv2d, parts: dict) -> tuple[dict, int]:
+    """Offset of each part of the weights in its region, a double word's, and the bytes of the region."""
+    places, at = {}, 0
+    for key, part in parts.items():
+        places[key] = at if conv.resident else 0
+        at += -(-part.nbytes // 8) * 8
+    return places, at if conv.resident else max(part.nbytes for part in parts.values())
+
+
+def _joined(parts: dict) -> np.ndarray:
+    """All parts in one array, at the places that `_places` gives them."""
+    return np.concatenate([np.pad(part.reshape(-1), (0, part.size % 2)) for part in parts.values()])
 
 
 def _taps(chunk: tuple[slice, slice, slice]) -> int:
@@ -144,31 +186,29 @@ def _actions(conv, x, zero, weights, fixes, rows, output) -> Iterator[Fetch | St
         "pad", At("pad"), np.full(max(d.stop - d.start for *_, d in conv.chunks), zero & 0xFF, np.uint8)
     )
     yield Fetch("rows", At("rows"), rows)
-    places, at = {}, 0
-    for key, packed in weights.items():
-        places[key] = at if conv.resident else 0
-        at += packed.nbytes
-        if conv.resident:
-            yield Fetch(f"w {key}", At("w", places[key]), packed)
+    y = At("y" if _apart(conv) else "x")
+    if conv.y_pitch > conv.out_channels:
+        yield Fetch("spare", y, np.zeros(conv.pixels * conv.y_pitch, np.uint8))
+    places, fix_places = _places(conv, weights)[0], _places(conv, fixes)[0]
+    if conv.resident:
+        yield Fetch("w", At("w"), _joined(weights))
+        if any(fix.size for fix in fixes.values()):
+            yield Fetch("patches", At("patches"), _joined(fixes))
     single = len(conv.chunks) == 1
-    y = At("y") if single and len(conv.groups) > 1 else At("x")
-    sums = {"y_step": conv.out_channels, "y_row": 1, "ldc": conv.pixels, "n": conv.pixels, "c": At("c")}
+    sums = {"y_step": conv.y_pitch, "y_row": 1, "ldc": conv.pixels, "n": conv.pixels, "c": At("c")}
     clamp = {"range": high - low, "low": low, "odd": (zp - low) & 1}
     requantize = f"requantize_s32_{'s8' if dtype == np.int8 else 'u8'}_x16"
     for i, chunk in enumerate(conv.chunks):
         pairs = pairs_of(_taps(chunk))
         yield Step("im2col_u8_outer_u8", _im2col(conv, chunk, 0x80 if signed else 0))
         for j, (first, end) in enumerate(conv.groups):
-            packed, fix = weights[i, j], fixes[i, j]
             if not conv.resident:
-                yield Fetch(f"w {i, j}", At("w"), packed)
-            if fix.size:
-                yield Fetch(f"patches {i, j}", At("patches"), fix)
-            words = {"panels": len(packed), "pairs": pairs, "npatches": fix.size}
-            yield Step(
-                "unpack_s8_outer_u32",
-                {"packed": At("w", places[i, j]), "a": At("a"), "patches": At("patches"), **words},
-            )
+                yield Fetch(f"w {i, j}", At("w"), weights[i, j])
+                if fixes[i, j].size:
+                    yield Fetch(f"patches {i, j}", At("patches"), fixes[i, j])
+            source = {"packed": At("w", places[i, j]), "patches": At("patches", fix_places[i, j])}
+            words = {"panels": len(weights[i, j]), "pairs": pairs, "npatches": fixes[i, j].size}
+            yield Step("unpack_s8_outer_u32", {**source, "a": At("a"), **words})
             c = At("c", 0 if single else 4 * first * conv.pixels)
             product = {"m": end - first, "n": conv.pixels, "pairs": pairs, "ldc": conv.pixels}
             yield Step(
@@ -184,7 +224,7 @@ def _actions(conv, x, zero, weights, fixes, rows, output) -> Iterator[Fetch | St
                 yield Step(requantize, {**sums, **clamp, **places_of})
     if not single:
         yield Step(requantize, {**sums, **clamp, "y": y, "rows": At("rows"), "m": conv.out_channels})
-    yield Store("y", y, (*conv.out, conv.out_channels), np.dtype(dtype))
+    yield Store("y", y, (*conv.out, conv.y_pitch), np.dtype(dtype))
 
 
 def _im2col(conv: Conv2d, chunk: tuple[slice, slice, slice], flip: int) -> dict[str, int | At]:
@@ -196,8 +236,8 @@ def _im2col(conv: Conv2d, chunk: tuple[slice, slice, slice], flip: int) -> dict[
         "pad": At("pad"),
         "b": At("b"),
         "tile": conv.tile[0] | conv.tile[1] << 16,
-        "row_stride": conv.tile[1] * conv.channels,
-        "pixel_stride": conv.channels,
+        "row_stride": conv.tile[1] * conv.x_pitch,
+        "pixel_stride": conv.x_pitch,
         "channel_stride": 1,
         "channels": channels.stop - channels.start,
         "kernel": kh | kw << 8 | sy << 16 | sx << 24,
@@ -210,7 +250,9 @@ def _im2col(conv: Conv2d, chunk: tuple[slice, slice, slice], flip: int) -> dict[
 def _checked(conv: Conv2d, operands: Operands) -> tuple:
     x, dtype = operands["x"], np.dtype(operands.get("dtype", np.uint8)).type
     signed = isinstance(x, np.ndarray) and x.dtype == np.int8
-    x = array(NAME, "x", x, np.int8 if signed else np.uint8, 3, dict(enumerate((*conv.tile, conv.channels))))
+    for i, (pitch, channels) in enumerate(((conv.x_pitch, conv.channels), (conv.y_pitch, conv.out_channels))):
+        word(NAME, f"pitch[{i}]", pitch, channels, INT32)
+    x = array(NAME, "x", x, np.int8 if signed else np.uint8, 3, dict(enumerate((*conv.tile, conv.x_pitch))))
     word(NAME, "zero", operands["zero"], *limits(x.dtype))
     size = (conv.out_channels, *conv.kernel, conv.channels)
     w = array(NAME, "w", operands["w"], np.int8, 4, dict(enumerate(size)))
@@ -221,11 +263,11 @@ def _checked(conv: Conv2d, operands: Operands) -> tuple:
 
 
 def twin(conv: Conv2d, operands: Operands) -> np.ndarray:
-    """y [OH,OW,M] = clamp(zp + rhe((sum w (x - zero) + bias) * m * 2**(p-32))), by its definition."""
+    """y [OH,OW,M] = clamp(zp + rhe((sum w (x - zero) + bias) * m * 2**(p-32))), by definition; zeros to the pitch."""
     x, w, bias, m, p, dtype, (zp, low, high) = _checked(conv, operands)
     (oh, ow), (sy, sx), (top, left) = conv.out, conv.stride, conv.corner
     acc = np.zeros((oh, ow, conv.out_channels), np.int64)
-    centred = x.astype(np.int64) - operands["zero"]
+    centred = x[..., : conv.channels].astype(np.int64) - operands["zero"]
     for u in range(conv.kernel[0]):
         for v in range(conv.kernel[1]):
             y, at = np.arange(oh) * sy + top + u, np.arange(ow) * sx + left + v
@@ -234,14 +276,14 @@ def twin(conv: Conv2d, operands: Operands) -> np.ndarray:
             acc += (patch * inside[..., None]) @ w[:, u, v].astype(np.int64).T
     out = np.empty((conv.out_channels, conv.pixels), dtype)
     requantize_rows(acc.reshape(-1, conv.out_channels).T, bias, m, p, zp, low, high, out)
-    return out.T.reshape(oh, ow, conv.out_channels)
+    return np.pad(out.T, ((0, 0), (0, conv.y_pitch - conv.out_channels))).reshape(oh, ow, conv.y_pitch)
 
 
 def sample(conv: Conv2d, rng: np.random.Generator, signed: bool = False, extreme: bool = False) -> Operands:
     """Random operands of `conv` whose outputs spread over the whole range."""
     dtype = np.int8 if signed else np.uint8
     low, high = limits(dtype)
-    size = (*conv.tile, conv.channels)
+    size = (*conv.tile, conv.x_pitch)
     w_size = (conv.out_channels, *conv.kernel, conv.channels)
     k = conv.channels * conv.kernel[0] * conv.kernel[1]
     m, p = multipliers(rng.uniform(0.5, 2, conv.out_channels) / (75 * k**0.5))

@@ -68,3 +68,37 @@ def test_a_store_between_steps_is_refused():
     mixed = Tile("mixed", one.regions, (*one.actions, one.actions[2]))
     with pytest.raises(OperandError, match="stores at the end"):
         pipeline([mixed], far, BASE)
+
+
+def test_what_a_kernel_wrote_is_fetched_again():
+    """Two results of one x, the kernel working in its place: the second tile needs x as it was."""
+    words = {"x": At("x"), "n": 16, "low": 0, "high": 1}
+    fetch = Fetch("x", At("x"), np.zeros(16, np.int32))
+    tiles = [
+        Tile(
+            "t",
+            {"x": 64, "y": 64},
+            (fetch, Step(KERNEL, words), Store("y", At("y"), (16,), np.dtype(np.int32))),
+        )
+    ] * 3
+    piped = pipeline(tiles, lambda i, t: 0x60000000 + 64 * (0 if t.label == "x" else i + 1), BASE)
+    assert piped.regions == {"x": 128, "y": 128}
+    assert sum(isinstance(c, Move) and not c.to_system for c in piped.commands) == 3
+    assert [c.words["x"] - BASE for c in piped.commands if isinstance(c, Invoke)] == [0, 64, 0]
+
+
+@pytest.mark.parametrize("count, fits", ((13, True), (14, False)))
+def test_more_transfers_than_the_engine_remembers_are_refused(count, fits):
+    one = tile(0)
+    many = [Fetch(f"w{j}", At("w", 8 * j), np.zeros(2, np.int32)) for j in range(count)]
+    wide = Tile("wide", {**one.regions, "w": 8 * count}, (*many, *one.actions))
+    order = [a.label for a in wide.actions if not isinstance(a, Step)]
+
+    def place(i, transfer):
+        return 0x60000000 + 0x1000 * i + 64 * order.index(transfer.label)
+
+    if fits:
+        assert pipeline([wide, wide], place, BASE).commands
+    else:
+        with pytest.raises(OperandError, match="16 transfers at once, expected at most 15; join operands"):
+            pipeline([wide, wide], place, BASE)

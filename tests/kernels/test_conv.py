@@ -312,3 +312,21 @@ def test_tile_refuses(rng):
     large = geometry(tile=(18, 18), channels=64, out=(16, 16), chunk=(3, 3, 64))
     with pytest.raises(DTCMError, match="bytes of DTCM"):
         run_tile(Core(), conv2d_tile.tile(large, conv2d_tile.sample(large, rng)))
+
+
+@pytest.mark.parametrize("changes", ({}, {"group": 2}, {"chunk": (2, 3, 4), "group": 3}, {"resident": False}))
+def test_a_pitch_leaves_room_behind_the_channels(core, rng, changes):
+    plain, wide = geometry(**changes), geometry(**changes, pitch=(12, 16))
+    operands = conv2d_tile.sample(plain, rng)
+    x = rng.integers(0, 256, (5, 6, 12), np.uint8)
+    x[..., :8] = operands["x"]
+    got = run_tile(core, conv2d_tile.tile(wide, operands | {"x": x})).stored["y"]
+    np.testing.assert_array_equal(got[..., :7], conv2d_tile.twin(plain, operands))
+    assert not got[..., 7:].any()
+    np.testing.assert_array_equal(got, conv2d_tile.twin(wide, operands | {"x": x}))
+
+
+def test_a_pitch_below_the_channels_is_refused(rng):
+    operands = conv2d_tile.sample(geometry(), rng)
+    with pytest.raises(OperandError, match=r"pitch\[1\]"):
+        conv2d_tile.tile(geometry(pitch=(0, 6)), operands)
