@@ -1,5 +1,5 @@
 # Everything from a bare checkout: python3 (3.11 or later) and make are all that is needed.
-#   make demo      the doctor, then the table of kernels on an emulated core
+#   make demo      the doctor, then digits learnt and read, and a photograph through ResNet-50
 #   make test      the fast tests             make test-all  the slow ones too
 #   make bench     kernels, then tensors on the host   make lint   ruff and mypy
 #   make clean     remove what was built, but for .venv
@@ -20,7 +20,7 @@ ARM_SOURCES := $(shell find blas_arm spinntensor/abi spinntensor/image -type f -
 
 demo: $(INSTALLED) $(IMAGES)
 	$(BIN)/spinntensor doctor
-	$(BIN)/spinntensor bench kernels $(ARGS)
+	$(BIN)/python examples/demo.py
 
 test: $(INSTALLED) $(IMAGES)
 	$(BIN)/python -m pytest $(ARGS)

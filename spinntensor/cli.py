@@ -1,6 +1,7 @@
-"""The command line: ``spinntensor doctor`` and ``spinntensor bench kernels``; parsing and exit codes only.
+"""The command line: ``spinntensor run``, ``train``, ``compare``, ``doctor`` and ``bench``; parsing and exit codes only.
 
-Exit codes: 0 all well, 1 a check failed or an error was reported, 2 the command was not understood.
+Exit codes: 0 all well; 1 a check failed, an error was reported, or the user interrupted it; 2 the command was not
+understood, names of models, machines and formats that do not exist included.
 Verbosity: results and errors; with ``-v`` also what is being done; with ``-vv`` also details and tracebacks.
 """
 
@@ -10,10 +11,20 @@ import argparse
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
+from typing import Any, TextIO
 
 from spinntensor import __version__
-from spinntensor.errors import SpinnTensorError, UnknownKernelError
+from spinntensor.commands import arguments
+from spinntensor.errors import (
+    GraphError,
+    NumericWarning,
+    ShapeError,
+    SpinnTensorError,
+    TraceError,
+    UnknownNameError,
+)
 
 OK, FAILED, USAGE = 0, 1, 2
 
@@ -30,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         args = _parser().parse_args(argv)
+        args.words = list(sys.argv[1:] if argv is None else argv)
     except SystemExit as stop:  # argparse has printed the help, the version, or what is wrong
         return int(stop.code or 0)
     level = args.verbose + args.verbose_command
@@ -41,16 +53,42 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _guarded(run: Callable[[argparse.Namespace], int], args: argparse.Namespace, traceback: bool) -> int:
     """Call a command; an error of ours becomes a message and an exit code, any other is a bug and passes."""
     try:
-        code = run(args)
+        with warnings.catch_warnings():
+            warnings.showwarning = _warned
+            code = run(args)
         sys.stdout.flush()
         return code
     except SpinnTensorError as error:
+        _without_line(error)
         print(f"spinntensor: error: {error}", file=sys.stderr)
         log.debug("where it happened:", exc_info=traceback)
-        return USAGE if isinstance(error, UnknownKernelError) else FAILED
+        return USAGE if isinstance(error, UnknownNameError) else FAILED
+    except KeyboardInterrupt:
+        print("spinntensor: interrupted", file=sys.stderr)
+        return FAILED
     except BrokenPipeError:  # the reader went away (| head); keep the interpreter's last flush quiet
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+
+
+def _warned(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """A warning as one line; where it comes from says -vv."""
+    _without_line(message)
+    print(f"spinntensor: warning: {message}", file=sys.stderr)
+    log.debug("%s:%d: %s", filename, lineno, category.__name__)
+
+
+def _without_line(what: object) -> None:
+    """Take away the line of the user's program: here it is the start of the command line."""
+    if isinstance(what, ShapeError | GraphError | TraceError | NumericWarning):
+        what.source = ""
 
 
 def _doctor(args: argparse.Namespace) -> int:
@@ -65,16 +103,84 @@ def _bench_kernels(args: argparse.Namespace) -> int:
     return bench.main_kernels(only=args.only, json=args.json, plot=args.plot, markdown=args.markdown)
 
 
+def _run(args: argparse.Namespace) -> int:
+    from spinntensor.commands import run
+
+    return run.main(args.model, args.inputs, **_options(args, "model", "inputs"))
+
+
+def _train(args: argparse.Namespace) -> int:
+    from spinntensor.commands import train
+
+    return train.main(args.model, words=args.words, **_options(args, "model"))
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from spinntensor.commands import compare
+
+    return compare.main(args.model, args.inputs, **_options(args, "model", "inputs"))
+
+
+def _options(args: argparse.Namespace, *taken: str) -> dict[str, Any]:
+    """The arguments of a command by name, without those of the command line itself."""
+    own = ("run", "words", "verbose", "verbose_command", *taken)
+    return {name: value for name, value in vars(args).items() if name not in own}
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _command(
         argparse.ArgumentParser,
         prog="spinntensor",
         description="Linear algebra and neural networks on SpiNNaker, real or emulated.",
-        epilog="examples:\n  spinntensor doctor\n  spinntensor bench kernels --only 'gemm_*'",
+        epilog="examples:\n"
+        "  spinntensor doctor\n"
+        "  spinntensor train resnet8 --data digits --epochs 5 --save digits.safetensors\n"
+        "  spinntensor run digits.safetensors digits --format int8\n"
+        "  spinntensor compare resnet50 china flower",
     )
     parser.add_argument("--version", action="version", version=f"spinntensor {__version__}")
     _add_verbose(parser, "verbose")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    run = _command(
+        commands.add_parser,
+        "run",
+        help="run a network on images or arrays",
+        description="Run a network on images or arrays, and show the most likely classes of each.\n\n"
+        + arguments.NETWORKS
+        + arguments.INPUTS,
+        epilog="examples:\n"
+        "  spinntensor run resnet50 photo.jpg --weights resnet50.safetensors --format int8\n"
+        "  spinntensor run digits.safetensors digits --json run.json",
+    )
+    arguments.run(run)
+    run.set_defaults(run=_run)
+
+    train = _command(
+        commands.add_parser,
+        "train",
+        help="train a network on labelled data",
+        description="Train a network on labelled data; a part is held out for accuracy. Ctrl-C ends it cleanly.\n\n"
+        + arguments.NETWORKS,
+        epilog="examples:\n"
+        "  spinntensor train resnet8 --data digits --epochs 5 --save digits.safetensors\n"
+        "  spinntensor train resnet20 --data photos --format bfp16 --checkpoint photos.npz --log photos.csv",
+    )
+    arguments.train(train)
+    train.set_defaults(run=_train)
+
+    compare = _command(
+        commands.add_parser,
+        "compare",
+        help="how far number formats are from float32, layer by layer",
+        description="Run a network in float32 and in other formats, and show for each layer how far they are apart:\n"
+        "ratio of signal to noise (SQNR), largest error, clamped elements; and the first layer that departs.\n\n"
+        + arguments.NETWORKS
+        + arguments.INPUTS,
+        epilog="example:\n  spinntensor compare resnet50 china flower --formats int8 --json layers.json",
+    )
+    arguments.compare(compare)
+    compare.set_defaults(run=_compare)
 
     doctor = _command(
         commands.add_parser,
@@ -111,7 +217,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     kernels.set_defaults(run=_bench_kernels)
 
-    for command in (doctor, bench, kernels):
+    for command in (run, train, compare, doctor, bench, kernels):
         _add_verbose(command, "verbose_command")
     return parser
 

@@ -38,8 +38,42 @@ class CompileError(SpinnTensorError):
         return where + self.message.rstrip()
 
 
-class UnknownKernelError(SpinnTensorError, KeyError):
-    """No kernel has this name; a KeyError too, so that mappings of kernels behave like mappings.
+class UnknownNameError(SpinnTensorError, KeyError):
+    """Nothing of this kind has this name; a KeyError too, so that mappings behave like mappings.
+
+    Parameters
+    ----------
+    kind : str
+        What was looked for, such as `layer`; its plural has an s.
+    name : str
+        The name that was asked for.
+    known : iterable of str
+        The names that exist.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind = kind
+        self.name = name
+        self.known = tuple(sorted(known))
+        super().__init__(kind, name, self.known)
+
+    @property
+    def close(self) -> tuple[str, ...]:
+        """Known names that resemble the one asked for, best first (at most three)."""
+        return tuple(difflib.get_close_matches(str(self.name), self.known, n=3, cutoff=0.5))
+
+    def __str__(self) -> str:
+        if self.close:
+            mend = f"did you mean {' or '.join(map(repr, self.close))}?"
+        elif self.known:
+            mend = f"known {self.kind}s: {', '.join(self.known)}"
+        else:
+            mend = f"no {self.kind}s are registered"
+        return f"unknown {self.kind} {self.name!r}; {mend}"
+
+
+class UnknownKernelError(UnknownNameError):
+    """No kernel has this name.
 
     Parameters
     ----------
@@ -50,23 +84,8 @@ class UnknownKernelError(SpinnTensorError, KeyError):
     """
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        self.name = name
-        self.known = tuple(sorted(known))
-        super().__init__(self.name, self.known)
-
-    @property
-    def close(self) -> tuple[str, ...]:
-        """Known names that resemble the one asked for, best first (at most three)."""
-        return tuple(difflib.get_close_matches(self.name, self.known, n=3, cutoff=0.5))
-
-    def __str__(self) -> str:
-        if self.close:
-            mend = f"did you mean {' or '.join(map(repr, self.close))}?"
-        elif self.known:
-            mend = f"known kernels: {', '.join(self.known)}"
-        else:
-            mend = "no kernels are registered"
-        return f"unknown kernel {self.name!r}; {mend}"
+        super().__init__("kernel", name, known)
+        self.args = (self.name, self.known)
 
 
 class OperandError(SpinnTensorError, ValueError):
@@ -340,6 +359,86 @@ class OutputError(SpinnTensorError, OSError):
 
     def __str__(self) -> str:
         return f"cannot write {self.path}: {self.reason}; {self.mend}"
+
+
+class InputError(SpinnTensorError, OSError):
+    """A file that was given cannot be read, or does not hold what its name promises.
+
+    Parameters
+    ----------
+    path : str
+    reason : str
+        What stands in the way, or what is wrong inside.
+    mend : str
+        The one change that makes it readable.
+    """
+
+    def __init__(self, path: str, reason: str, mend: str) -> None:
+        super().__init__(path, reason, mend)
+        self.path = path
+        self.reason = reason
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"cannot read {self.path}: {self.reason}; {self.mend}"
+
+
+class WeightsError(SpinnTensorError, ValueError):
+    """Weights that were given do not fit a layer.
+
+    Parameters
+    ----------
+    layer : str
+        Name of the layer.
+    weight : str
+        Name of the weight, or empty when all of the layer's are meant.
+    received, expected : str
+        What came and what the layer takes: numbers of arrays, shapes, or words.
+    mend : str
+        The one change that makes them fit.
+    """
+
+    def __init__(self, layer: str, weight: str, received: str, expected: str, mend: str) -> None:
+        super().__init__(layer, weight, received, expected, mend)
+        self.layer = layer
+        self.weight = weight
+        self.received = received
+        self.expected = expected
+        self.mend = mend
+
+    def __str__(self) -> str:
+        where = f", weight {self.weight!r}" if self.weight else ""
+        return f"layer {self.layer!r}{where}: received {self.received}, expected {self.expected}; {self.mend}"
+
+
+class DivergenceError(SpinnTensorError, ArithmeticError):
+    """The loss of a training step is not finite; the weights are those before the step.
+
+    Parameters
+    ----------
+    epoch, step : int
+        Where it happened, both from 0; the step counts from the start of the epoch.
+    value : float
+        The loss.
+    where : str
+        What was not finite first: a layer's output, the loss, a gradient.
+    mend : str
+        The one change to try.
+    """
+
+    def __init__(self, epoch: int, step: int, value: float, where: str, mend: str) -> None:
+        super().__init__(epoch, step, value, where, mend)
+        self.epoch = epoch
+        self.step = step
+        self.value = value
+        self.where = where
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return (
+            f"training stopped in epoch {self.epoch}, step {self.step}: received loss {self.value}, expected a finite "
+            f"number; the first that is not finite: {self.where}; {self.mend}"
+        )
 
 
 class EstimateError(SpinnTensorError):

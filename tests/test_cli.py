@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import logging
 import subprocess
 import sys
 import types
+import warnings
 
 import pytest
 
 import spinntensor
 from spinntensor import cli
-from spinntensor.errors import MissingImageError, UnknownKernelError
+from spinntensor.errors import MissingImageError, NumericWarning, ShapeError, UnknownKernelError
 
 
 @pytest.fixture
@@ -45,7 +48,10 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"spinntensor {spinntensor.__version__}\n"
 
 
-@pytest.mark.parametrize("command", [[], ["doctor"], ["bench"], ["bench", "kernels"]], ids=" ".join)
+COMMANDS = [[], ["run"], ["train"], ["compare"], ["doctor"], ["bench"], ["bench", "kernels"]]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_help_shows_an_example(command, capsys):
     assert cli.main([*command, "--help"]) == 0
     text = capsys.readouterr().out
@@ -55,7 +61,16 @@ def test_help_shows_an_example(command, capsys):
 
 @pytest.mark.parametrize(
     "wrong",
-    [[], ["bench"], ["dance"], ["doctor", "--jsno"], ["doctor", "--js"], ["bench", "kernels", "--only"]],
+    [
+        *([], ["bench"], ["dance"], ["doctor", "--jsno"], ["doctor", "--js"], ["bench", "kernels", "--only"]),
+        *(
+            ["run"],
+            ["run", "mlp"],
+            ["run", "mlp", "digits", "--form", "int8"],
+            ["train", "mlp"],
+            ["compare", "mlp"],
+        ),
+    ],
     ids=" ".join,
 )
 def test_bad_usage_is_2_and_says_why(wrong, capsys):
@@ -90,6 +105,83 @@ def test_an_error_is_one_message(bench, capsys, error, code):
     bench.outcome = fail
     assert cli.main(["bench", "kernels"]) == code
     assert capsys.readouterr().err == f"spinntensor: error: {error}\n"
+
+
+def test_an_interruption_is_one_message(bench, capsys):
+    def stop():
+        raise KeyboardInterrupt
+
+    bench.outcome = stop
+    assert cli.main(["bench", "kernels"]) == 1
+    assert capsys.readouterr().err == "spinntensor: interrupted\n"
+
+
+def test_a_warning_is_one_line(bench, capsys):
+    def warn():
+        warnings.warn(
+            NumericWarning("saturated", 3, "quantize", "user.py:7", "elements were clamped"), stacklevel=1
+        )
+        return 0
+
+    bench.outcome = warn
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert cli.main(["bench", "kernels"]) == 0
+    assert capsys.readouterr().err == "spinntensor: warning: quantize: 3 elements were clamped\n"
+
+
+def test_an_error_does_not_name_a_line_of_the_command_line(bench, capsys):
+    def fail():
+        raise ShapeError("add", "[2]", "[3]", "reshape it", "spinntensor:8")
+
+    bench.outcome = fail
+    assert cli.main(["bench", "kernels"]) == 1
+    assert capsys.readouterr().err == "spinntensor: error: add: received [2], expected [3]; reshape it\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            ["run", "resnet8", "a.jpg", "b.npy", "--format", "int8", "--top", "3", "--machine", "host"],
+            {
+                "inputs": ["a.jpg", "b.npy"],
+                "format": "int8",
+                "top": 3,
+                "machine": "host",
+                "json": None,
+                "seed": 0,
+            },
+        ),
+        (
+            ["compare", "resnet8", "a.jpg", "--formats", "int8", "--weights", "w.npz", "--seed", "2"],
+            {"inputs": ["a.jpg"], "formats": ("int8",), "weights": "w.npz", "seed": 2, "calibration": None},
+        ),
+        (
+            ["train", "resnet8", "--data", "digits", "--lr", ".1", "--save", "m.safetensors", "-v"],
+            {"data": "digits", "lr": 0.1, "save": "m.safetensors", "epochs": 10, "optimizer": "sgd"},
+        ),
+    ],
+    ids=["run", "compare", "train"],
+)
+def test_networks_pass_their_options_on(monkeypatch, words, expected):
+    """Every option is one of the function's own; they come with the values of the command line."""
+    module = importlib.import_module(f"spinntensor.commands.{words[0]}")
+    wanted, calls = inspect.signature(module.main), []
+
+    def main(*args, **options):
+        calls.append(wanted.bind(*args, **options).arguments)
+        return 0
+
+    monkeypatch.setattr(module, "main", main)
+    assert cli.main(words) == 0
+    assert calls[0]["model"] == "resnet8" and {key: calls[0][key] for key in expected} == expected
+    assert words[0] != "train" or calls[0]["words"] == words
+
+
+def test_parsing_is_cheap():
+    code = "import sys, spinntensor.cli; sys.exit(bool({'numpy', 'numba', 'rich'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_a_bug_is_not_hidden(bench):

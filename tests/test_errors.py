@@ -9,10 +9,12 @@ import pytest
 from spinntensor import errors
 from spinntensor.errors import (
     CompileError,
+    DivergenceError,
     DTCMError,
     EngineError,
     EstimateError,
     GraphError,
+    InputError,
     ITCMError,
     MissingDependencyError,
     MissingImageError,
@@ -26,6 +28,8 @@ from spinntensor.errors import (
     SpinnTensorError,
     TraceError,
     UnknownKernelError,
+    UnknownNameError,
+    WeightsError,
 )
 
 CASES = [
@@ -50,6 +54,32 @@ CASES = [
         "unknown kernel 'x'; known kernels: add, gemm",
     ),
     (UnknownKernelError("x", []), {"known": ()}, "unknown kernel 'x'; no kernels are registered"),
+    (
+        UnknownNameError("layer", "Danse", ["Dense", "Add"]),
+        {"kind": "layer", "name": "Danse", "known": ("Add", "Dense"), "close": ("Dense",)},
+        "unknown layer 'Danse'; did you mean 'Dense'?",
+    ),
+    (
+        InputError("w.safetensors", "it ends after 3 of 8 bytes", "copy it again"),
+        {"path": "w.safetensors", "reason": "it ends after 3 of 8 bytes", "mend": "copy it again"},
+        "cannot read w.safetensors: it ends after 3 of 8 bytes; copy it again",
+    ),
+    (
+        WeightsError("dense_1", "kernel", "shape (3, 4)", "shape (4, 3)", "transpose it"),
+        {"layer": "dense_1", "weight": "kernel", "received": "shape (3, 4)", "expected": "shape (4, 3)"},
+        "layer 'dense_1', weight 'kernel': received shape (3, 4), expected shape (4, 3); transpose it",
+    ),
+    (
+        WeightsError("dense", "", "1 array", "2 arrays", "add the bias"),
+        {"weight": "", "mend": "add the bias"},
+        "layer 'dense': received 1 array, expected 2 arrays; add the bias",
+    ),
+    (
+        DivergenceError(2, 7, float("inf"), "output of dense_1", "lower the learning rate"),
+        {"epoch": 2, "step": 7, "value": float("inf"), "where": "output of dense_1"},
+        "training stopped in epoch 2, step 7: received loss inf, expected a finite number; "
+        "the first that is not finite: output of dense_1; lower the learning rate",
+    ),
     (
         OperandError("gemm", "b", "int64", "int16", "b.astype(np.int16)"),
         {
@@ -174,6 +204,10 @@ def test_a_warning_carries_its_facts():
     ("ours", "builtin"),
     [
         (UnknownKernelError, KeyError),
+        (UnknownNameError, KeyError),
+        (InputError, OSError),
+        (WeightsError, ValueError),
+        (DivergenceError, ArithmeticError),
         (OperandError, ValueError),
         (RangeError, ValueError),
         (MissingDependencyError, ImportError),

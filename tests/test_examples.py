@@ -48,9 +48,18 @@ def test_other_bands_give_the_same_bits(skeleton, monkeypatch):
         np.testing.assert_array_equal(output, expected)
 
 
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.stem)
+SLOW = ("demo", "digits")
+PROGRAMS = [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in SLOW else [])
+    for path in sorted(EXAMPLES.glob("*.py"))
+]
+
+
+@pytest.mark.parametrize("path", PROGRAMS)
 def test_example_runs(path):
-    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=120)
+    recorded = ["--recorded"] if path.stem.startswith("keras") else []
+    command = [sys.executable, str(path), *recorded]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "DIFFERENT" not in done.stdout and done.stdout
 
