@@ -17,6 +17,7 @@ if __name__ != "spinntensor.nn":
     )
 
 PUBLIC: dict[str, tuple[str, ...]] = {
+    "bfp16_model": ("Bfp16Model",),
     "callbacks": (
         "CSVLogger",
         "Callback",
@@ -25,6 +26,9 @@ PUBLIC: dict[str, tuple[str, ...]] = {
         "JSONLogger",
         "Progress",
     ),
+    "comparison": ("Comparison",),
+    "converted": ("ConvertedModel",),
+    "folding": ("fold",),
     "graph": ("Symbol",),
     "layer": (
         "Layer",
@@ -91,6 +95,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
         "Optimizer",
         "SGD",
     ),
+    "quantized_model": ("QuantizedModel",),
     "saving": ("load",),
     "schedules": (
         "Constant",
@@ -108,6 +113,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
         "load_torchvision",
         "load_weights",
         "save_weights",
+        "to_torchvision",
     ),
 }
 """Names of this package by the module that has them."""

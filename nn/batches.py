@@ -6,7 +6,7 @@ as `nn.data.Loader` does, or by iteration; one that has a method `shuffle(epoch)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol, TypeAlias
@@ -28,7 +28,7 @@ class Batches(Protocol):
 
     def __len__(self) -> int: ...
 
-    def batches(self, epoch: int = 0, first: int = 0) -> Iterator[Batch]:
+    def batches(self, epoch: int = 0, first: int = 0) -> Generator[Batch, None, None]:
         """The batches of an epoch from number `first` on."""
         ...
 
@@ -53,7 +53,7 @@ class ArrayBatches:
     def __len__(self) -> int:
         return -(-self.samples // self.batch_size)
 
-    def batches(self, epoch: int = 0, first: int = 0) -> Iterator[Batch]:
+    def batches(self, epoch: int = 0, first: int = 0) -> Generator[Batch, None, None]:
         """The batches of an epoch from number `first` on."""
         mixed = np.arange(self.samples) if self.seed is None else order(self.samples, self.seed, epoch)
         for start in range(first * self.batch_size, self.samples, self.batch_size):
@@ -90,7 +90,7 @@ class LoaderBatches:
     def __len__(self) -> int:
         return len(self.loader)
 
-    def batches(self, epoch: int = 0, first: int = 0) -> Iterator[Batch]:
+    def batches(self, epoch: int = 0, first: int = 0) -> Generator[Batch, None, None]:
         """The batches of an epoch from number `first` on; OperandError for one that does not fit the model."""
         for number, pair in enumerate(self._raw(epoch, first), first):
             if not isinstance(pair, tuple | list) or len(pair) != 2 or pair[1] is None:

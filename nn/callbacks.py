@@ -122,7 +122,7 @@ class Progress(Callback):
 
 
 class Checkpoint(Callback):
-    """Write all that training depends on to one file, over the one before, so that `model.resume(path)` can go on.
+    """Write all that training depends on to one file, over the one before; `nn.checkpoint.restore` goes on from it.
 
     Parameters
     ----------

@@ -10,6 +10,9 @@ from typing import Any
 
 __all__ = ["Comparison", "Departure", "FormatComparison", "LayerComparison"]
 
+NAMED = 6
+"""Layers that a line names; of more it says how many."""
+
 
 @dataclass(frozen=True)
 class LayerComparison:
@@ -118,10 +121,17 @@ def _findings(found: FormatComparison, threshold: float, drop: float) -> list[st
         ]
     else:
         lines = [f"{name}: the first layer that departs is {found.departs.layer!r}: {found.departs.reason}"]
-    lines.append(f"{name}: in float32: {', '.join(found.float_layers) or 'nothing'}")
+    lines.append(f"{name}: in float32: {_listed(found.float_layers)}")
     if found.calibration:
         lines.append(f"{name}: calibration: {found.calibration}")
     return lines
+
+
+def _listed(layers: Sequence[str]) -> str:
+    """Names of layers, or how many there are beyond the first."""
+    if len(layers) <= NAMED:
+        return ", ".join(layers) or "nothing"
+    return f"{', '.join(layers[:NAMED])} and {len(layers) - NAMED} more"
 
 
 def _cells(layer: str, rows: Mapping[str, LayerComparison | None]) -> list[str]:

@@ -22,12 +22,14 @@ def model_config(model: Model) -> dict[str, Any]:
     """
     from spinntensor.nn.sequential import Sequential
 
-    head = {"class": "Model", "name": model.name, "seed": model.seed}
+    head: dict[str, Any] = {"class": "Model", "name": model.name, "seed": model.seed}
     if isinstance(model, Sequential):
         layers = list(model.layers) if model.built else model.stack
         return {**head, "class": "Sequential", "layers": [layer_config(x) for x in layers]}
     place = {s: i for i, s in enumerate(model.nodes)}
     number = {x: i for i, x in enumerate(model.layers)}
+    if model.transforms:
+        head["transforms"] = list(model.transforms)
     return {
         **head,
         "layers": [layer_config(x) for x in model.layers],
@@ -58,7 +60,9 @@ def from_config(config: dict[str, Any]) -> Model:
         nodes: list[Symbol] = []
         for layer, inputs in config["nodes"]:
             nodes.append(layers[layer](*[nodes[i] for i in inputs]))
-        return Model([nodes[i] for i in config["inputs"]], [nodes[i] for i in config["outputs"]], name, seed)
+        model = Model([nodes[i] for i in config["inputs"]], [nodes[i] for i in config["outputs"]], name, seed)
+        model.transforms = tuple(config.get("transforms", ()))
+        return model
     except SpinnTensorError:
         raise
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:

@@ -44,16 +44,11 @@ LINEAR = (None, "identity", "linear")
 class FoldedModel(Model):
     """What `fold` gives: a model of layers of its own, with copies of the weights.
 
-    transforms : what was done to the model, in order.
     covers : for each layer by name, the layers of the model before that it stands for, the last of which gave what it
         gives; none for a product whose activation was split off, as no layer gave that. See `calls` for the names.
     """
 
-    transforms: tuple[str, ...] = ()
     covers: Mapping[str, tuple[str, ...]]
-
-    def config(self) -> dict[str, Any]:
-        return {**super().config(), "transforms": list(self.transforms)}
 
 
 def fold(model: Model, split: bool = False) -> FoldedModel:
@@ -93,7 +88,7 @@ def fold(model: Model, split: bool = False) -> FoldedModel:
     )
     folded.covers = covers
     folded.synthetic = model.synthetic
-    folded.transforms = (*getattr(model, "transforms", ()), *[FOLDED] * bool(into), *[SPLIT] * split)
+    folded.transforms = (*model.transforms, *[FOLDED] * bool(into), *[SPLIT] * split)
     return folded
 
 

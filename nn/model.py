@@ -53,6 +53,8 @@ class Model:
         """What `compile` leaves for `fit`."""
         self.synthetic = True
         """Whether the weights are still random ones, so that results carry no meaning."""
+        self.transforms: tuple[str, ...] = ()
+        """What was done to the model it was made from, in order, such as batch normalisation folded."""
         self._compiled: dict[str, st.Compiled] = {}
 
     def __repr__(self) -> str:
@@ -304,6 +306,12 @@ class Model:
         from spinntensor.nn import saving
 
         return saving.load(path)
+
+    def resume(self, path: str | PathLike[str]) -> None:
+        """Go on from a checkpoint of this training; see `spinntensor.nn.checkpoint.restore`."""
+        from spinntensor.nn import checkpoint
+
+        checkpoint.restore(self, path)
 
     def quantize(self, format: str, calibration: Any = None, **options: Any) -> Any:
         """The model in another number format; see `spinntensor.nn.quantize.quantize`."""

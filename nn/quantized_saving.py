@@ -92,7 +92,7 @@ def _read_bfp16(config: Config, arrays: Arrays, synthetic: bool) -> Bfp16Model:
     plain = from_config(config["model"])
     folded = FoldedModel(plain.inputs, plain.outputs, plain.name, plain.seed)
     load_weights(folded, arrays)
-    folded.transforms = tuple(config["model"]["transforms"])
+    folded.transforms = plain.transforms
     folded.covers = {name: tuple(covered) for name, covered in config["covers"].items()}
     folded.synthetic = synthetic
     return Bfp16Model(folded)

@@ -25,7 +25,8 @@ from spinntensor.nn.files import Path, replacing
 __all__ = ["Safetensors", "read", "write"]
 
 BFLOAT16 = "BF16"
-TYPES = (*"F64 F32 F16 C64 I64 I32 I16 I8 U64 U32 U16 U8 BOOL".split(), BFLOAT16)
+INTEGERS = ("I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8")
+TYPES = ("F64", "F32", "F16", BFLOAT16, "C64", *INTEGERS, "BOOL")
 """Types of elements that are read: those that NumPy has, and BF16, which becomes float32."""
 OWN = "spinntensor"
 """Where the metadata holds order and metadata of a file written here."""

@@ -7,6 +7,7 @@ each shape of a batch; lazy and compiled steps give the same bits.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -133,8 +134,13 @@ class Trainer:
         test = self._tests.get(mode.format)
         if test is None:
             test = self._tests[mode.format] = st.compile(self._trial(mode))
-        totals = Totals()
-        for xs, ys in progressing(data.batches(), len(data), f"evaluate {self.model.name}", shown):
-            _, seen = test(xs, ys)
-            totals.add({k: v.numpy() for k, v in seen.items()}, self.objective.places(ys))
+        totals, count = Totals(), 0
+        with closing(data.batches()) as stream:
+            for xs, ys in progressing(stream, len(data), f"evaluate {self.model.name}", shown):
+                _, seen = test(xs, ys)
+                totals.add({k: v.numpy() for k, v in seen.items()}, self.objective.places(ys))
+                count += 1
+        if count != len(data):
+            mend = "let each iteration of the loader start anew"
+            raise OperandError("evaluate", "x", f"{count} batches", f"{len(data)}, as its length says", mend)
         return totals.means()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -169,14 +170,17 @@ def _epoch(trainer: Trainer, run: Run, data: Batches, held_out: Batches | None) 
     for c in run.callbacks:
         c.on_epoch_begin(epoch)
     earlier = Counter(run.events)
-    with st.counting() as counts:
-        for given in _grouped(data.batches(epoch, first * trainer.accumulate), trainer.accumulate):
+    with st.counting() as counts, closing(data.batches(epoch, first * trainer.accumulate)) as stream:
+        for given in _grouped(stream, trainer.accumulate):
             trainer.train(given, run.totals, epoch, run.step)
             run.step += 1
             run.events = earlier + _by_name(counts)
             logs = run.totals.means()
             for c in run.callbacks:
                 c.on_train_batch_end(run.step - 1, logs)
+        if run.step != run.steps:
+            received, expected = f"{run.step} steps in epoch {epoch}", f"{run.steps}, as its length says"
+            raise OperandError("fit", "x", received, expected, "let each iteration of the loader start anew")
         logs = run.totals.means()
         if held_out is not None:
             logs.update((f"val_{k}", v) for k, v in trainer.test(held_out).items())
@@ -235,7 +239,11 @@ def _trainer(model: Model) -> Trainer:
 def _held_out(trainer: Trainer, data: Any, batch_size: int) -> Batches | None:
     if data is None:
         return None
-    x, y = data if isinstance(data, tuple | list) else (data, None)
+    pair = data if isinstance(data, tuple | list) else (data, None)
+    if len(pair) != 2:
+        mend = "leave out what is more"
+        raise OperandError("fit", "validation_data", f"{len(pair)} parts", "a pair (x, y), or a loader", mend)
+    x, y = pair
     return batches(x, y, trainer.model.inputs, trainer.objective, batch_size)
 
 

@@ -412,7 +412,7 @@ class WeightsError(SpinnTensorError, ValueError):
 
 
 class DivergenceError(SpinnTensorError, ArithmeticError):
-    """The loss of a training step is not finite; the weights are those before the step.
+    """Something that training computed is not finite; the weights are those before the step.
 
     Parameters
     ----------
@@ -436,8 +436,8 @@ class DivergenceError(SpinnTensorError, ArithmeticError):
 
     def __str__(self) -> str:
         return (
-            f"training stopped in epoch {self.epoch}, step {self.step}: received loss {self.value}, expected a finite "
-            f"number; the first that is not finite: {self.where}; {self.mend}"
+            f"training stopped in epoch {self.epoch}, step {self.step}, at loss {self.value}: expected finite numbers, "
+            f"the first that is none: {self.where}; {self.mend}"
         )
 
 

@@ -77,8 +77,8 @@ CASES = [
     (
         DivergenceError(2, 7, float("inf"), "output of dense_1", "lower the learning rate"),
         {"epoch": 2, "step": 7, "value": float("inf"), "where": "output of dense_1"},
-        "training stopped in epoch 2, step 7: received loss inf, expected a finite number; "
-        "the first that is not finite: output of dense_1; lower the learning rate",
+        "training stopped in epoch 2, step 7, at loss inf: expected finite numbers, "
+        "the first that is none: output of dense_1; lower the learning rate",
     ),
     (
         OperandError("gemm", "b", "int64", "int16", "b.astype(np.int16)"),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as s
 from hypothesis.extra import numpy as hnp
+from safetensors import numpy as reference
 
 from spinntensor.errors import InputError
 from spinntensor.nn.safetensors import read, write
@@ -25,6 +26,11 @@ def raw(path, header, data=b""):
 
 def entry(shape=(2,), dtype="F32", offsets=(0, 8)):
     return {"dtype": dtype, "shape": list(shape), "data_offsets": list(offsets)}
+
+
+def described(text):
+    """The header of one array with a description of this package's."""
+    return {"__metadata__": {"spinntensor": text}, "w": entry()}
 
 
 def alike(found, expected):
@@ -49,27 +55,37 @@ def test_what_is_written_is_read(tmp_path_factory, table, metadata):
     write(path, table, metadata)
     found = read(path)
     alike(found, table)
-    assert found.metadata == metadata and len(found) == len(table)
+    assert list(found) == list(table) and found.metadata == metadata and len(found) == len(table)
     assert [found.shape(name) for name in found] == [value.shape for value in found.values()]
+    write(path.with_name("y"), dict(found), dict(sorted(metadata.items(), reverse=True)))
+    assert path.read_bytes() == path.with_name("y").read_bytes()
+
+
+def test_a_name_that_is_not_there(tmp_path):
+    write(tmp_path / "x", {}, {"k": "v"})
+    found = read(tmp_path / "x")
+    assert not found and "w" not in found and found.metadata == {"k": "v"}
+    with pytest.raises(KeyError, match="w"):
+        found["w"]
 
 
 def test_the_reference_library_reads_it_and_is_read(tmp_path):
-    reference = pytest.importorskip("safetensors.numpy")
     table = {**SOME, "scalar": np.array(2.5), "none": np.zeros((0, 3), np.float16), "yes": np.array([True])}
     write(tmp_path / "ours", table, {"k": "v"})
     alike(reference.load_file(tmp_path / "ours"), table)
-    reference.save_file(table, tmp_path / "theirs", {"k": "v"})
+    reference.save_file(table, tmp_path / "theirs", {"k": "v", "a": "b"})
     found = read(tmp_path / "theirs")
     alike(found, table)
-    assert found.metadata == {"k": "v"}
+    assert list(found) == sorted(table) and list(found.metadata.items()) == [("a", "b"), ("k", "v")]
 
 
 def test_bfloat16_becomes_float32(tmp_path):
     numbers = np.array([1.0, -2.5, 3e38, np.inf], np.float32)
     short = (numbers.view(np.uint32) >> 16).astype("<u2")
-    path = raw(tmp_path / "x", {"w": entry((2, 2), "BF16", (0, 8))}, short.tobytes())
+    header = {"w": entry((2, 2), "BF16", (4, 12)), "b": entry((1,), offsets=(0, 4))}
+    path = raw(tmp_path / "x", header, np.float32(7).tobytes() + short.tobytes())
     expected = (short.astype(np.uint32) << 16).view(np.float32).reshape(2, 2)
-    np.testing.assert_array_equal(read(path)["w"], expected)
+    alike(read(path), {"b": np.array([7], np.float32), "w": expected})
 
 
 def test_other_orders_of_bytes_and_of_axes_are_written_alike(tmp_path):
@@ -107,22 +123,33 @@ def test_every_cut_and_every_addition_is_noticed(tmp_path):
 @pytest.mark.parametrize(
     ("header", "data", "words"),
     [
-        (b"not json", b"", "where the header should be"),
-        (b"[1]", b"", "expected arrays by name"),
-        (b"\xff\xfe", b"", "where the header should be"),
-        ({"w": 3}, b"", "received 3 for 'w', expected dtype, shape and data_offsets"),
-        ({"w": {"dtype": "F32"}}, b"", "expected dtype, shape and data_offsets"),
-        ({"w": entry((-2,))}, b"", "expected dtype, shape and data_offsets"),
-        ({"w": entry((2.0,))}, b"", "expected dtype, shape and data_offsets"),
-        ({"w": entry(offsets=(0, 8, 9))}, b"", "expected dtype, shape and data_offsets"),
-        ({"w": entry(dtype="F8_E4M3")}, bytes(8), "type 'F8_E4M3' of 'w', expected one of F64"),
-        ({"w": entry(dtype=[])}, bytes(8), "expected dtype, shape and data_offsets"),
-        ({"w": entry((3,))}, bytes(8), r"8 bytes for 'w', expected 12 for F32 of shape \(3,\)"),
-        ({"w": entry(offsets=(4, 12))}, bytes(12), "'w' at byte 4 of the data, expected byte 0"),
-        ({"v": entry(), "w": entry()}, bytes(8), "'w' at byte 0 of the data, expected byte 8"),
-        ({"w": entry()}, bytes(4), "4 bytes of data, which end inside 'w', expected 8 at least"),
-        ({"__metadata__": {"a": 1}}, b"", "expected texts by name"),
-        ({"__metadata__": []}, b"", "expected texts by name"),
+        (b"not json", b"", r"received 16 bytes \(.*header.*\), expected a safetensors file"),
+        (b"[1]", b"", "expected a safetensors file"),
+        (b"[" * 9999, b"", "expected a safetensors file"),
+        (b"\xff\xfe", b"", "expected a safetensors file"),
+        ({"w": 3}, b"", "expected a safetensors file"),
+        ({"w": {"dtype": "F32"}}, b"", "expected a safetensors file"),
+        ({"w": entry((-2,))}, bytes(8), "expected a safetensors file"),
+        ({"w": entry((2.0,))}, bytes(8), "expected a safetensors file"),
+        ({"w": entry(offsets=(0, 8, 9))}, bytes(8), "expected a safetensors file"),
+        ({"w": entry(offsets=(0, "8"))}, bytes(8), "expected a safetensors file"),
+        ({"w": entry((8,), "F8_E4M3")}, bytes(8), "type 'F8_E4M3' of 'w', expected one of F64"),
+        ({"w": entry(dtype=[])}, bytes(8), "expected a safetensors file"),
+        ({"w": entry((3,))}, bytes(8), "expected a safetensors file"),
+        ({"w": entry(offsets=(4, 12))}, bytes(12), "expected a safetensors file"),
+        ({"v": entry(), "w": entry()}, bytes(8), "expected a safetensors file"),
+        ({"w": entry()}, bytes(4), "4 bytes of data, which end inside 'w', expected 8 by the header"),
+        ({"__metadata__": {"a": 1}}, b"", "expected a safetensors file"),
+        ({"__metadata__": []}, b"", "expected a safetensors file"),
+        (described("{"), bytes(8), "received 1 arrays and the description '{', expected the names of these"),
+        (described("[" * 9999), bytes(8), "expected the names of these arrays"),
+        (described("[]"), bytes(8), "expected the names of these arrays"),
+        (described('{"arrays": ["w"]}'), bytes(8), "expected the names of these arrays"),
+        (described('{"arrays": ["v"], "metadata": {}}'), bytes(8), "expected the names of these arrays"),
+        (described('{"arrays": ["w", "w"], "metadata": {}}'), bytes(8), "expected the names of these arrays"),
+        (described('{"arrays": [], "metadata": {}}'), bytes(8), "expected the names of these arrays"),
+        (described('{"arrays": ["w"], "metadata": []}'), bytes(8), "and texts by name"),
+        (described('{"arrays": ["w"], "metadata": {"a": 1}}'), bytes(8), "and texts by name"),
     ],
 )
 def test_damaged_headers(tmp_path, header, data, words):
@@ -141,9 +168,11 @@ def test_other_files_are_called_by_their_names(tmp_path):
     with pytest.raises(InputError, match="an HDF5 file"):
         read(tmp_path / "x.h5")
     (tmp_path / "x.txt").write_bytes(b"A text that is longer than eight bytes.")
-    with pytest.raises(InputError, match=r"a header of [\d,]+ bytes, expected a safetensors file"):
+    with pytest.raises(InputError, match=r"received 39 bytes \(.*\), expected a safetensors file"):
         read(tmp_path / "x.txt")
     with pytest.raises(InputError, match="No such file or directory"):
         read(tmp_path / "nothing")
     with pytest.raises(InputError, match="Is a directory"):
         read(tmp_path)
+    with pytest.raises(InputError, match="No such device"):
+        read("/dev/null")

@@ -165,6 +165,46 @@ def test_a_loader_gives_the_bits_of_its_arrays():
     assert loader.evaluate(Loader((X, Y), 8)) == loader.evaluate(X, Y, batch_size=8)
 
 
+def test_a_loader_that_ends_too_soon_is_an_error():
+    class Spent:
+        def __init__(self):
+            self.pairs = iter([(X, Y), (X, Y)])
+
+        def __len__(self):
+            return 2
+
+        def __iter__(self):
+            return self.pairs
+
+    with pytest.raises(OperandError, match="0 steps in epoch 1, expected 2"):
+        small().fit(Spent(), epochs=2, verbose=0)
+    data, model = Spent(), small()
+    model.evaluate(data)
+    with pytest.raises(OperandError, match="0 batches, expected 2"):
+        model.evaluate(data)
+    with pytest.raises(OperandError, match="validation_data"):
+        model.fit(X, Y, validation_data=(X, Y, X), verbose=0)
+
+
+def test_a_loader_is_closed_after_an_error():
+    closed = []
+
+    class Own:
+        def __len__(self):
+            return 2
+
+        def batches(self, epoch, first):
+            try:
+                yield X, Y
+                yield X * np.nan, Y
+            finally:
+                closed.append(epoch)
+
+    with pytest.raises(DivergenceError) as error:
+        small().fit(Own(), verbose=0)
+    assert closed == [0] and error.value.step == 1
+
+
 def test_weights_that_are_frozen_stay():
     model = small()
     model.layers[1].trainable = False
