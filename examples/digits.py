@@ -34,9 +34,12 @@ if __name__ == "__main__":
     found = []
     for seed in range(chosen.seeds):
         model = trained(x, y, chosen.format, chosen.epochs, seed)
-        found.append(model.evaluate(x_test, y_test)["accuracy"])
-        print(f"seed {seed}: accuracy {found[-1]:.4f} on {len(x_test)} held-out digits")
+        small = model.quantize("int8", calibration=x[:256])
+        found.append([m.evaluate(x_test, y_test)["accuracy"] for m in (model, small)])
+        print(f"seed {seed}: accuracy {found[-1][0]:.4f}, after it in int8 {found[-1][1]:.4f}")
+    own, int8 = np.mean(found, axis=0)
     print(
-        f"{chosen.format}, mean of {len(found)}: {np.mean(found):.4f}; rows are digits, columns what they were seen as:"
+        f"trained in {chosen.format}, {len(x_test)} held-out digits, mean of {len(found)}: {own:.4f}, int8 {int8:.4f}"
     )
+    print("rows are digits, columns what the last network took them for:")
     print(nn.confusion_matrix(y_test, model.predict(x_test, format=chosen.format)))

@@ -142,13 +142,18 @@ def matplotlib() -> str:
     return optional("matplotlib")
 
 
-def optional(package: str) -> str:
-    """The version of an optional package that imports; Absent where it is not installed."""
+def data() -> str:
+    """Bundled digits and photographs, and image files, can be read."""
+    return f"scikit-learn {optional('scikit-learn', 'sklearn')}, Pillow {optional('Pillow', 'PIL')}"
+
+
+def optional(package: str, module: str = "") -> str:
+    """The version of an optional package whose module imports; Absent where it is not installed."""
     try:
         version = importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         raise Absent(f"{package} is not installed") from None
-    importlib.import_module(package)
+    importlib.import_module(module or package)
     return version
 
 
@@ -174,6 +179,7 @@ CHECKS = (
     Check("capstone", capstone, "pip install 'spinntensor[emulator]'"),
     Check("compiler", compiler, "pip install ziglang==0.17.1, or set SPINNTENSOR_CC=arm-none-eabi-gcc"),
     Check("matplotlib", matplotlib, "pip install 'spinntensor[plot]'"),
+    Check("data", data, "pip install 'spinntensor[data]'"),
 )
 
 

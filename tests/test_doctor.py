@@ -60,14 +60,15 @@ def test_this_installation_is_well(capsys):
     assert [check for check in report["checks"] if check["status"] == "FAIL"] == []
     assert code == 0
     names = [check["name"] for check in report["checks"]]
-    assert names == ["python", "numpy", "numba", "images", "emulator", "capstone", "compiler", "matplotlib"]
+    extras = ["emulator", "capstone", "compiler", "matplotlib", "data"]
+    assert names == ["python", "numpy", "numba", "images", *extras]
 
 
 def result(name: str) -> doctor.Result:
     return next(check for check in doctor.CHECKS if check.name == name).run()
 
 
-@pytest.mark.parametrize("name", ["emulator", "capstone", "matplotlib"])
+@pytest.mark.parametrize("name", ["emulator", "capstone", "matplotlib", "data"])
 def test_a_missing_extra_is_skipped(name, monkeypatch):
     def nothing(package):
         raise importlib.metadata.PackageNotFoundError(package)
