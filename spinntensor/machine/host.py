@@ -35,7 +35,7 @@ class Program:
     """A graph made ready for the host.
 
     slots : constants where there are any, else None; copied by each run.
-    given : (id, slot, shape) of inputs and variables that are read.
+    given : inputs and variables, each with its slot.
     outputs, updates : slots of the results, and (variable, slot).
     """
 
@@ -56,11 +56,11 @@ class Result:
 
 
 def optimised(graph: Graph) -> Graph:
-    """`graph` after the exact passes, verified before and after them."""
-    graph = dead_code(verify(graph, RULES))
+    """`graph` after the exact passes, verified before them and after each."""
+    graph = verify(dead_code(verify(graph, RULES)), RULES)
     graph = verify(common_subexpressions(graph), RULES)
     folded = fold_constants(graph, _silently)
-    return folded if folded is graph else verify(dead_code(folded), RULES)
+    return folded if folded is graph else verify(dead_code(verify(folded, RULES)), RULES)
 
 
 def _silently(node: Node, operands: Sequence[np.ndarray]) -> np.ndarray | None:

@@ -48,7 +48,7 @@ bits; `compiled.graph(...)` gives the graph: `print_graph`, `parse_graph` and `g
 inside a traced function is an error.
 
 **Nothing is silent.** Each of these is a `NumericWarning` with operation and source line, or is collected:
-`with st.counting() as counts: ...; print(counts)`.
+`with st.counting() as counts: ...; print(counts)`. Elements that a conversion rounds to 0 (`lost`) are only collected.
 
 | count | means |
 |---|---|

@@ -7,24 +7,21 @@ the grid of the product of both scales when there are grids; bfp16, whose result
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from spinntensor.errors import OperandError
-from spinntensor.formats import Grid, Int32, grid
+from spinntensor.formats import Grid
 from spinntensor.ops.operation import family
 from spinntensor.ops.shape import bfp16_axis
 from spinntensor.tensors.alike import binary, widened, without_grid
 from spinntensor.tensors.base import Base, apply
-from spinntensor.tensors.grids import words
+from spinntensor.tensors.grids import BYTES, both, sums, words
 from spinntensor.tensors.moves import repeated, reshaped, scale_axis, transposed
 from spinntensor.tensors.operands import broadcast, broadcast_shape, operand, refuse, tensor
 
 if TYPE_CHECKING:
     from spinntensor.tensors.tensor import Tensor
 
-BYTES = ("int8", "uint8")
 INTEGERS = ("int32", "int64")
 MOST = 1 << 27
 """Products of plain integers that are held at a time: a gigabyte of the wider ones."""
@@ -159,15 +156,8 @@ def _zero(op: str, x: Base) -> int:
 
 def _sums(op: str, a: Base, b: Base) -> Grid | None:
     """The grid of the sums: a scale for each row where `a` has them, for each column where `b` has them."""
-    if a.grid is None and b.grid is None:
+    if not both(op, a, b):
         return None
-    if a.grid is None or b.grid is None:
-        raise refuse(
-            op,
-            f"{a.node.type} with {words(a.grid)}, {b.node.type} with {words(b.grid)}",
-            "two quantised tensors, or two of plain integers",
-            "st.quantize the other one as well",
-        )
     rows, columns = scale_axis(a), scale_axis(b)
     if rows not in (None, a.ndim - 2) or columns not in (None, b.ndim - 1) or None not in (rows, columns):
         raise refuse(
@@ -176,14 +166,4 @@ def _sums(op: str, a: Base, b: Base) -> Grid | None:
             "one scale for each tensor, or a scale for each row of the first or each column of the second",
             "quantize one of them with one scale",
         )
-    try:
-        return sums_grid(a.grid, b.grid, rows if columns is None else columns)
-    except OperandError as error:
-        raise refuse(op, str(error.received), str(error.expected), "choose coarser grids") from None
-
-
-@lru_cache(1024)
-def sums_grid(a: Grid, b: Grid, axis: int | None) -> Grid:
-    """The grid of products of integers on two grids, one of which has one scale."""
-    assert a.scale is not None and b.scale is not None
-    return grid(Int32(axis), a.scale * b.scale)
+    return sums(op, a, b, rows if columns is None else columns)

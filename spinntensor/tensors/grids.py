@@ -79,27 +79,39 @@ def by_last_axis(op: str, w: Base) -> None:
 
 def product(op: str, x: Base, w: Base) -> Grid | None:
     """The grid of sums of products of two int8 or uint8 tensors, int32; None when both are plain integers."""
-    if x.grid is None and w.grid is None:
+    if not both(op, x, w):
         return None
-    if x.grid is None or w.grid is None:
-        raise refuse(
-            op,
-            f"{x.node.type} with {words(x.grid)}, {w.node.type} with {words(w.grid)}",
-            "two quantised tensors, or two of plain integers",
-            "st.quantize the other one as well",
-        )
     constants(op, x)
     by_last_axis(op, w)
+    assert w.grid is not None
+    return sums(op, x, w, None if w.grid.format.axis is None else -1)
+
+
+def both(op: str, a: Base, b: Base) -> bool:
+    """Whether both tensors have a grid, False when none has; ShapeError when just one does."""
+    if (a.grid is None) == (b.grid is None):
+        return a.grid is not None
+    raise refuse(
+        op,
+        f"{a.node.type} with {words(a.grid)}, {b.node.type} with {words(b.grid)}",
+        "two quantised tensors, or two of plain integers",
+        "st.quantize the other one as well",
+    )
+
+
+def sums(op: str, a: Base, b: Base, axis: int | None) -> Grid:
+    """The grid of sums of products; both have grids, one of them a single scale; `axis` is that of the result."""
+    assert a.grid is not None and b.grid is not None
     try:
-        return _product(x.grid, w.grid)
+        return _sums(a.grid, b.grid, axis)
     except OperandError as error:
         raise refuse(op, str(error.received), str(error.expected), "choose coarser grids") from None
 
 
 @lru_cache(KEPT)
-def _product(a: Grid, b: Grid) -> Grid:
+def _sums(a: Grid, b: Grid, axis: int | None) -> Grid:
     assert a.scale is not None and b.scale is not None
-    return grid(Int32(None if b.format.axis is None else -1), a.scale * b.scale)
+    return grid(Int32(axis), a.scale * b.scale)
 
 
 def factors(op: str, have: Grid, want: Grid, channels: int) -> tuple[Expression, Expression]:
