@@ -49,6 +49,11 @@ class ConvertedModel(ABC):
 
     @property
     @abstractmethod
+    def macs(self) -> int:
+        """Multiply-accumulate operations of one sample."""
+
+    @property
+    @abstractmethod
     def float_layers(self) -> tuple[str, ...]:
         """Names of the layers that compute in float32, in order."""
 

@@ -24,6 +24,7 @@ from spinntensor.nn.progress import progressing
 from spinntensor.nn.run import Resumed, Run
 
 if TYPE_CHECKING:
+    from spinntensor.graph.graph import Graph
     from spinntensor.nn.model import Model
     from spinntensor.tensors.variable import Variable
 
@@ -109,6 +110,11 @@ class Trainer:
             return self.objective(results if isinstance(results, list) else [results], ys)
 
         return trial
+
+    def graph(self, given: list[Batch]) -> Graph:
+        """The optimised graph of a step on such batches; `build` comes before."""
+        assert self._step is not None
+        return self._step.graph(self.optimizer.rates(), given)
 
     def train(self, given: list[Batch], totals: Totals, epoch: int = 0, step: int = 0) -> None:
         """One update step; DivergenceError, and the weights as before, when the loss is not finite."""

@@ -1,4 +1,4 @@
-"""The command line: ``spinntensor run``, ``train``, ``compare``, ``doctor`` and ``bench``; parsing and exit codes only.
+"""The command line: ``spinntensor run``, ``train``, ``plan``, ``compare``, ``doctor``, ``bench``; parsing, exit codes.
 
 Exit codes: 0 all well; 1 a check failed, an error was reported, or the user interrupted it; 2 the command was not
 understood, names of models, machines and formats that do not exist included.
@@ -121,6 +121,18 @@ def _compare(args: argparse.Namespace) -> int:
     return compare.main(args.model, args.inputs, **_options(args, "model", "inputs"))
 
 
+def _plan(args: argparse.Namespace) -> int:
+    from spinntensor.commands import plan
+
+    return plan.main(args.model, **{**_options(args, "model"), "figures": dict(args.figures)})
+
+
+def _bench_plans(args: argparse.Namespace) -> int:
+    from spinntensor.report import plans
+
+    return plans.main(only=args.only, json=args.json, markdown=args.markdown)
+
+
 def _options(args: argparse.Namespace, *taken: str) -> dict[str, Any]:
     """The arguments of a command by name, without those of the command line itself."""
     own = ("run", "words", "verbose", "verbose_command", *taken)
@@ -136,6 +148,7 @@ def _parser() -> argparse.ArgumentParser:
         "  spinntensor doctor\n"
         "  spinntensor train resnet8 --data digits --epochs 5 --save digits.safetensors\n"
         "  spinntensor run digits.safetensors digits --format int8\n"
+        "  spinntensor plan resnet50 --html resnet50.html\n"
         "  spinntensor compare resnet50 china flower",
     )
     parser.add_argument("--version", action="version", version=f"spinntensor {__version__}")
@@ -168,6 +181,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     arguments.train(train)
     train.set_defaults(run=_train)
+
+    plan = _command(
+        commands.add_parser,
+        "plan",
+        help="how a network would run on a machine",
+        description="Cut a network into tiles, deal them to the cores of a machine, and predict time, memory and\n"
+        "energy in model cycles.\n\n" + arguments.NETWORKS,
+        epilog="examples:\n"
+        "  spinntensor plan resnet50 --html resnet50.html --json resnet50.json\n"
+        "  spinntensor plan resnet50 --objective latency --why conv2d_3\n"
+        "  spinntensor plan resnet20 --train --batch 32 --set sdram_mb_per_s=400",
+    )
+    arguments.plan(plan)
+    plan.set_defaults(run=_plan)
 
     compare = _command(
         commands.add_parser,
@@ -217,7 +244,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     kernels.set_defaults(run=_bench_kernels)
 
-    for command in (run, train, compare, doctor, bench, kernels):
+    plans = _command(
+        what.add_parser,
+        "plans",
+        help="what plans of known networks reach, beside what they should",
+        description="Plan known networks for one chip, and compare the predictions with what is aimed at.",
+        epilog="example:\n  spinntensor bench plans --markdown plans.md",
+    )
+    plans.add_argument("--only", metavar="PATTERN", help="cases whose name holds this text")
+    plans.add_argument("--json", metavar="FILE", help="also write every figure to FILE")
+    plans.add_argument("--markdown", metavar="FILE", help="also write the table to FILE, in its place there")
+    plans.set_defaults(run=_bench_plans)
+
+    for command in (run, train, plan, compare, doctor, bench, kernels, plans):
         _add_verbose(command, "verbose_command")
     return parser
 

@@ -534,3 +534,85 @@ class MissingImageError(SpinnTensorError):
             f"no ARM image at {self.path}; build it with: python -m spinntensor.image.build "
             "(a checkout needs pip install ziglang==0.17.1 for that; a wheel carries its images)"
         )
+
+
+class SDRAMError(SpinnTensorError):
+    """What a plan keeps in the SDRAM of a chip does not fit.
+
+    Parameters
+    ----------
+    needed, available : int
+        Bytes at the fullest moment, and bytes that applications may have.
+    consumers : mapping of str to int
+        Bytes by what they are for.
+    machine : str
+        The smallest machine that would do, as the grammar of machines spells it, or empty when none is known.
+    reason : str
+        The arithmetic that says so, in words.
+    """
+
+    def __init__(
+        self, needed: int, available: int, consumers: Mapping[str, int], machine: str, reason: str
+    ) -> None:
+        self.needed = needed
+        self.available = available
+        self.consumers = dict(consumers)
+        self.machine = machine
+        self.reason = reason
+        super().__init__(needed, available, self.consumers, machine, reason)
+
+    @property
+    def largest(self) -> tuple[tuple[str, int], ...]:
+        """The three largest consumers."""
+        return tuple(sorted(self.consumers.items(), key=lambda item: (-item[1], item[0]))[:3])
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{name} {size:,}" for name, size in self.largest)
+        mend = f"take machine {self.machine}" if self.machine else "make the batch or the model smaller"
+        return (
+            f"the plan needs {self.needed:,} bytes of SDRAM, sdram_usable_bytes gives {self.available:,} on a chip; "
+            f"the largest: {parts}; {mend}: {self.reason}"
+        )
+
+
+class UnsupportedError(SpinnTensorError):
+    """Operations of a graph that cannot be lowered to tiles, all of them at once.
+
+    Parameters
+    ----------
+    operations : iterable of (str, str)
+        Each operation's name and the user's line that asked for it, empty where it is not known.
+    """
+
+    def __init__(self, operations: Iterable[tuple[str, str]]) -> None:
+        self.operations = tuple(operations)
+        super().__init__(self.operations)
+
+    def __str__(self) -> str:
+        listed = "; ".join(f"{op} at {source}" if source else op for op, source in self.operations)
+        return (
+            f"received {len(self.operations)} operations without a rule for tiles: {listed}; "
+            "expected operations that all have one; compute these on the host, outside the graph"
+        )
+
+
+class CutError(SpinnTensorError, ValueError):
+    """A cut does not divide its stage: a plan that would compute an element twice, or never.
+
+    Parameters
+    ----------
+    stage : str
+        Name of the stage.
+    received, expected, mend : str
+        What was found, what is needed, and what to do.
+    """
+
+    def __init__(self, stage: str, received: str, expected: str, mend: str) -> None:
+        super().__init__(stage, received, expected, mend)
+        self.stage = stage
+        self.received = received
+        self.expected = expected
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"stage {self.stage!r}: received {self.received}, expected {self.expected}; {self.mend}"

@@ -9,6 +9,7 @@ import pytest
 from spinntensor import errors
 from spinntensor.errors import (
     CompileError,
+    CutError,
     DivergenceError,
     DTCMError,
     EngineError,
@@ -24,11 +25,13 @@ from spinntensor.errors import (
     ParseError,
     PlaceError,
     RangeError,
+    SDRAMError,
     ShapeError,
     SpinnTensorError,
     TraceError,
     UnknownKernelError,
     UnknownNameError,
+    UnsupportedError,
     WeightsError,
 )
 
@@ -166,6 +169,20 @@ CASES = [
         "tile engine: ENGINE_OP at command 0 (start); build the program and the image with the same version",
     ),
     (
+        SDRAMError(
+            300, 120, {"weights": 90, "state": 70, "activations": 130, "code": 10}, "spinn3", "3 chips"
+        ),
+        {"needed": 300, "available": 120, "machine": "spinn3", "reason": "3 chips"},
+        "the plan needs 300 bytes of SDRAM, sdram_usable_bytes gives 120 on a chip; the largest: activations 130, "
+        "weights 90, state 70; take machine spinn3: 3 chips",
+    ),
+    (
+        SDRAMError(300, 120, {"weights": 300}, "", "one value alone is too large"),
+        {"machine": "", "consumers": {"weights": 300}},
+        "the plan needs 300 bytes of SDRAM, sdram_usable_bytes gives 120 on a chip; the largest: weights 300; "
+        "make the batch or the model smaller: one value alone is too large",
+    ),
+    (
         MissingDependencyError("unicorn", "emulator"),
         {"package": "unicorn", "extra": "emulator"},
         "unicorn is not installed; pip install 'spinntensor[emulator]'",
@@ -175,6 +192,22 @@ CASES = [
         {"path": "images/kernels.bin"},
         "no ARM image at images/kernels.bin; build it with: python -m spinntensor.image.build "
         "(a checkout needs pip install ziglang==0.17.1 for that; a wheel carries its images)",
+    ),
+    (
+        UnsupportedError([("fft", "model.py:3"), ("sort", "")]),
+        {"operations": (("fft", "model.py:3"), ("sort", ""))},
+        "received 2 operations without a rule for tiles: fft at model.py:3; sort; "
+        "expected operations that all have one; compute these on the host, outside the graph",
+    ),
+    (
+        CutError("conv2d_3", "spans to 7 of axis h", "spans to 8", "cut it again"),
+        {
+            "stage": "conv2d_3",
+            "received": "spans to 7 of axis h",
+            "expected": "spans to 8",
+            "mend": "cut it again",
+        },
+        "stage 'conv2d_3': received spans to 7 of axis h, expected spans to 8; cut it again",
     ),
 ]
 
@@ -210,6 +243,7 @@ def test_a_warning_carries_its_facts():
         (DivergenceError, ArithmeticError),
         (OperandError, ValueError),
         (RangeError, ValueError),
+        (CutError, ValueError),
         (MissingDependencyError, ImportError),
         (PlaceError, IndexError),
         (TraceError, TypeError),

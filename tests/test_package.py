@@ -164,7 +164,11 @@ def test_wheel_holds_the_package_and_its_images_once(shipped):
         sources = {name for name in tracked("spinntensor") if name.endswith(".py")}
         nn = {f"spinntensor/{name}" for name in tracked("nn") if name.endswith(".py")}
         images = {"spinntensor/images/kernels.bin", "spinntensor/images/kernels.json"}
-        data = {name for name in tracked("spinntensor") if name.endswith((".json", ".toml"))}
+        data = {
+            name
+            for name in tracked("spinntensor")
+            if name.endswith((".json", ".toml", ".html", ".css", ".js"))
+        }
         meta = {name for name in names if name.startswith(f"spinntensor-{VERSION}.dist-info/")}
         assert set(names) - meta == sources | nn | data | images
         assert names.count("spinntensor/nn/__init__.py") == 1

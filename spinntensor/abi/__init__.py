@@ -10,12 +10,14 @@ from spinntensor.abi import (
     float_vector,
     gemm,
     memory,
+    move,
+    pack,
     vector,
     winograd,
 )
 from spinntensor.abi.struct import Field, Struct, header, struct
 
-_FAMILIES = (gemm, conv, winograd, epilogue, vector, float_gemm, float_vector, float_math, bfp)
+_FAMILIES = (gemm, conv, winograd, epilogue, vector, float_gemm, float_vector, float_math, bfp, pack, move)
 
 STRUCTS: tuple[Struct, ...] = (*engine.STRUCTS, *(s for family in _FAMILIES for s in family.STRUCTS))
 CONSTANTS: dict[str, int] = {**memory.CONSTANTS, **engine.CONSTANTS}

@@ -38,6 +38,13 @@ BFP_ROUND13 = struct(
     ("shift", "uint32_t", "0 to 4"),
     ("chunk_words", "uint32_t", "1: panels of A with fold words, 0: panels of B"),
 )
+BFP_ROUND = struct(
+    "bfp_round",
+    "x[i] = rhe(x[i] / 2**shift), in place.",
+    ("x", "int16_t *", "mantissas, replaced"),
+    ("quads", "uint32_t", "fours of elements, >= 1; missing last ones are padded by zero"),
+    ("shift", "uint32_t", "1 to 4"),
+)
 BFP_DOT = struct(
     "bfp_dot",
     "z = sum of x[i] y[i], int64.",
@@ -78,14 +85,44 @@ BFP_NARROW = struct(
     ("y_step", "int32_t", "bytes from one column's output to the next"),
     ("y_row", "int32_t", "bytes from one row's output to the next"),
 )
+REDUCE_TOP = struct(
+    "reduce_top",
+    "y[i] = max |c[i,j]|.",
+    ("c", "const int64_t *", "sums, row-major"),
+    ("y", "uint64_t *", "a double word for each row"),
+    ("rows", "uint32_t", "rows, >= 1"),
+    ("columns", "uint32_t", "columns, >= 1"),
+    ("accumulate", "uint32_t", "0: y = max |c|, 1: y = max(y, max |c|)"),
+)
+ADD_SUMS = struct(
+    "add_s64",
+    "y[i] = x[i] + y[i].",
+    ("x", "const int64_t *", "sums"),
+    ("y", "int64_t *", "sums that are added to"),
+    ("count", "uint32_t", "elements, >= 1"),
+)
 
-STRUCTS = (BFP_FROM_F32, BFP_TO_F32, BFP_ROUND13, BFP_DOT, BFP_AXPY, BFP_SCAL, BFP_NARROW)
+STRUCTS = (
+    BFP_FROM_F32,
+    BFP_TO_F32,
+    BFP_ROUND13,
+    BFP_ROUND,
+    BFP_DOT,
+    BFP_AXPY,
+    BFP_SCAL,
+    BFP_NARROW,
+    REDUCE_TOP,
+    ADD_SUMS,
+)
 KERNELS = {
     "bfp16_from_f32": BFP_FROM_F32,
     "bfp16_to_f32": BFP_TO_F32,
     "bfp16_round13_outer_u32": BFP_ROUND13,
+    "bfp16_round13": BFP_ROUND,
     "bfp16_dot": BFP_DOT,
     "bfp16_axpy": BFP_AXPY,
     "bfp16_scal": BFP_SCAL,
     "bfp16_narrow_s64": BFP_NARROW,
+    "reduce_top_s64": REDUCE_TOP,
+    "add_s64": ADD_SUMS,
 }

@@ -43,11 +43,41 @@ DEPTHWISE_3X3 = struct(
     ("y_plane", "uint32_t", "bytes from plane to plane of y"),
 )
 
-STRUCTS = (IM2COL_U8, DEPTHWISE_3X3)
+PLANES = struct(
+    "planes",
+    "y = bytes x, pixel by pixel, as int16 planes with a border: what the depthwise kernels read.",
+    ("x", "const uint8_t *", "first channel of pixel (0, 0), word-aligned"),
+    ("y", "int16_t *", "first plane, word-aligned"),
+    ("corner", "uint32_t", "bytes from the first word of a plane to its place for pixel (0, 0)"),
+    ("rows", "uint32_t", "rows of pixels, >= 1"),
+    ("columns", "uint32_t", "pixels in a row, >= 1"),
+    ("words", "uint32_t", "words of a pixel: four channels each, >= 1"),
+    ("x_pixel", "uint32_t", "bytes from pixel to pixel: a multiple of 4"),
+    ("x_row", "uint32_t", "bytes from row to row of pixels: a multiple of 4"),
+    ("y_row", "uint32_t", "bytes from row to row of a plane: a multiple of 4"),
+    ("y_plane", "uint32_t", "bytes from plane to plane: a multiple of 4"),
+    ("fill", "uint32_t", "words from y on that are filled with the border first; 0 where there is none"),
+    ("border", "uint32_t", "two halfwords of the border"),
+    ("flip", "uint32_t", "0x80808080 turns every byte from signed to offset 128, 0 leaves it"),
+)
+INTERLEAVE = struct(
+    "interleave",
+    "y = planes of bytes x, pixel by pixel.",
+    ("x", "const uint8_t *", "planes, word-aligned"),
+    ("y", "uint8_t *", "first channel of pixel 0, word-aligned"),
+    ("pixels", "uint32_t", "bytes of a plane that are taken, >= 1"),
+    ("words", "uint32_t", "words of a pixel: four planes each, >= 1"),
+    ("x_plane", "uint32_t", "bytes from plane to plane: a multiple of 4"),
+    ("y_pixel", "uint32_t", "bytes from pixel to pixel: a multiple of 4"),
+)
+
+STRUCTS = (IM2COL_U8, DEPTHWISE_3X3, PLANES, INTERLEAVE)
 KERNELS = {
     "im2col_u8_outer_u8": IM2COL_U8,
     "depthwise_3x3_s16_u8_s1": DEPTHWISE_3X3,
     "depthwise_3x3_s16_u8_s2": DEPTHWISE_3X3,
     "depthwise_3x3_s16_u8_s1_wide": DEPTHWISE_3X3,
     "depthwise_3x3_s16_u8_s2_wide": DEPTHWISE_3X3,
+    "planes_u8_s16": PLANES,
+    "interleave_u8": INTERLEAVE,
 }

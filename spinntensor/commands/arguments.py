@@ -36,6 +36,40 @@ def run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="also write the record of the run to FILE")
 
 
+def plan(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `spinntensor plan`."""
+    words = "name of a network, a saved model, or the sizes of a perceptron, such as 10-1024-20"
+    parser.add_argument("model", metavar="MODEL", help=words)
+    add = parser.add_argument
+    add("--machine", default="chip", metavar="M", help="what it is planned for (default: chip)")
+    add(
+        "--format",
+        choices=FORMATS,
+        help="number format (default: int8; bfp16 for training; a model saved in another one keeps it)",
+    )
+    add(
+        "--objective",
+        choices=("throughput", "latency"),
+        help="a stream of batches, or one image alone (default: throughput)",
+    )
+    words = "images of a period (default: one for each worker; 1 for latency; 32 for training)"
+    add("--batch", type=count, metavar="N", help=words)
+    add("--train", action="store_true", help="a training step: forward, backward and update")
+    add("--weights", metavar="FILE", help="weights of a network by name; random ones without")
+    add("--classes", type=count, metavar="N", help="classes of a network by name (default: as usual)")
+    add("--seed", type=natural, default=0, metavar="N", help="of random weights (default: 0)")
+    words = "physical numbers of cores that do not work, with commas between"
+    add("--dead", type=numbers, default=(), metavar="N,...", help=words)
+    words = "another figure of the machine, such as sdram_mb_per_s=400; may be repeated"
+    add("--set", dest="figures", action="append", type=figure, default=[], metavar="NAME=VALUE", help=words)
+    add("--why", metavar="LAYER", help="explain one layer: bound, choice, runner-up, memory")
+    add("--json", metavar="FILE", help="write the plan to FILE (.json)")
+    add("--html", metavar="FILE", help="write a page that shows where time and memory go to FILE (.html)")
+    add(
+        "--trace", metavar="FILE", help="write the simulated time line for Chrome or Perfetto to FILE (.json)"
+    )
+
+
 def compare(parser: argparse.ArgumentParser) -> None:
     """Arguments of `spinntensor compare`."""
     _model_and_inputs(parser)
@@ -126,6 +160,23 @@ def formats_(words: str) -> tuple[str, ...]:
     if strange:
         raise argparse.ArgumentTypeError(f"format {strange[0]!r} received, expected bfp16 or int8")
     return found
+
+
+def numbers(words: str) -> tuple[int, ...]:
+    """Integers from 0 on."""
+    return tuple(dict.fromkeys(natural(word.strip()) for word in words.split(",")))
+
+
+def figure(words: str) -> tuple[str, float]:
+    """A name and its number."""
+    name, equals, value = words.partition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if not name or not equals or number != number:
+        raise argparse.ArgumentTypeError(f"{words!r} received, expected NAME=VALUE with a number")
+    return name, int(number) if number.is_integer() else number
 
 
 def count(word: str) -> int:

@@ -147,13 +147,16 @@ def by_channel(x: np.ndarray, axis: int | None) -> tuple[int, int, int]:
     return outer, x.shape[axis], x.size // (outer * x.shape[axis])
 
 
-def quantize(x: np.ndarray, grid: Grid, rounding: Stochastic | None = None) -> tuple[Quantized, Loss]:
+def quantize(
+    x: np.ndarray, grid: Grid, rounding: Stochastic | np.ndarray | None = None
+) -> tuple[Quantized, Loss]:
     """`x` float32 on `grid`, and what that lost.
 
     Parameters
     ----------
     x : float32, any shape, finite unless the format is Float32.
-    rounding : None for half to even, or `Stochastic`: q = floor((floor(x / scale * 2**32) + word) / 2**32).
+    rounding : None for half to even, or `Stochastic`: q = floor((floor(x / scale * 2**32) + word) / 2**32);
+        or the words themselves, uint32, one for each element: for a part of a tensor.
 
     OperandError for an empty or non-finite `x`, an axis that does not fit, stochastic rounding to Int32.
     """
@@ -164,7 +167,12 @@ def quantize(x: np.ndarray, grid: Grid, rounding: Stochastic | None = None) -> t
     axis = spread("quantize", grid, x)
     if rounding is not None and isinstance(grid.format, Int32):
         raise OperandError("quantize", "rounding", "Stochastic", "None", "Int32 rounds half to even only")
-    words = np.empty(0, np.uint32) if rounding is None else random_words(rounding, x.size)
+    if rounding is None:
+        words = np.empty(0, np.uint32)
+    elif isinstance(rounding, Stochastic):
+        words = random_words(rounding, x.size)
+    else:
+        words = np.ascontiguousarray(rounding, np.uint32).reshape(-1)
     assert grid.scale is not None and grid.zero_point is not None
     data = np.empty(by_channel(x, axis), storage(grid.format))
     constants = grid.scale.reshape(-1), grid.zero_point.reshape(-1)

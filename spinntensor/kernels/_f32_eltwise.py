@@ -13,7 +13,7 @@ from spinntensor.kernels.kernel import Call, Kernel, Operands, Shape, Work, room
 
 _CYCLES = {
     **{"add": 42, "sub": 43, "mul": 28, "div": 54, "max": 13, "min": 13},
-    **{"relu": 5, "sqrt": 122},
+    **{"relu": 5, "relu_gradient": 7, "neg": 5, "abs": 5, "sqrt": 122},
 }
 """Issue cycles of an element, loads and store included."""
 
@@ -32,16 +32,18 @@ def extreme_of(op: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 _OPERATIONS = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide}
+_MAPS = {"sqrt": np.sqrt, "neg": np.negative, "abs": np.abs}
 
 
 def declare(name: str) -> Kernel:
     """The kernel `f32_<op>`: of `a` and `b` (an array of a's shape, or a number), or of `x` alone.
 
     **Shape** any -> the same. IEEE 754 single, round to nearest even, subnormals kept; a NaN result is 0x7fc00000.
-    No range proof: every operand has a result.
+    `f32_relu_gradient` is b where a > 0 or a is NaN, else +0; its
+    results are b's bits. No range proof: every operand has a result.
     """
     op = name.removeprefix("f32_")
-    unary = op in ("relu", "sqrt")
+    unary = op in ("relu", "sqrt", "neg", "abs")
 
     def checked(operands: Operands) -> tuple[np.ndarray, np.ndarray]:
         if unary:
@@ -57,7 +59,7 @@ def declare(name: str) -> Kernel:
             b = (bits(a) + rng.integers(0, 3, shape["n"], dtype=np.uint32)).view(np.float32)
             b = np.where(rng.integers(0, 2, shape["n"]), b, -b)
         if unary:
-            return {"x": a if op == "relu" or extreme else np.abs(a)}
+            return {"x": np.abs(a) if op == "sqrt" and not extreme else a}
         return {"a": a, "b": float(b[0]) if shape["scalar"] % 2 else b}
 
     def lower(operands: Operands) -> Call:
@@ -75,8 +77,12 @@ def declare(name: str) -> Kernel:
         """The operation on every element."""
         a, b = checked(operands)
         with np.errstate(all="ignore"):
-            if op == "sqrt":
-                return canonical(np.sqrt(a))
+            if op in _MAPS:
+                return canonical(_MAPS[op](a))
+            if op == "relu_gradient":  # moves bits: a NaN of b stays as it is
+                return np.where((a > 0) | np.isnan(a), bits(b).reshape(b.shape), np.uint32(0)).view(
+                    np.float32
+                )
             if op in _OPERATIONS:
                 return canonical(_OPERATIONS[op](a, b))
             return canonical(extreme_of("min" if op == "min" else "max", a, np.broadcast_to(b, a.shape)))

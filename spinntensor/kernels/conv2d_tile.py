@@ -4,105 +4,43 @@ The taps are cut into chunks of k = (kernel rows, kernel columns, channels). For
 packed once into B panels for all output channels; weights are expanded a few panels of three rows at a time,
 multiplied, and the int32 sums wait in the DTCM for the next chunk. One chunk with all taps needs sums for
 one group of rows only. A one-dimensional convolution is a tile of height 1.
+
+Activations may lie in blocks of channels, one image of [H,W,block] behind the other, as they do in SDRAM. A chunk then
+lies in one block; but for a 1x1 convolution of whole rows the blocks are what im2col takes for rows of a kernel, so
+that a chunk has any number of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from spinntensor.errors import RangeError
 from spinntensor.kernels.check import array, word
+from spinntensor.kernels.conv2d_geometry import NAME, Conv2d
 from spinntensor.kernels.kernel import Operands, Work
-from spinntensor.kernels.pack_outer import BLOCK, chunks_of, pairs_of
+from spinntensor.kernels.pack_outer import BLOCK, chunks_of, pack_a, pairs_of
 from spinntensor.kernels.quantize import limits, multipliers, requantize_rows
 from spinntensor.kernels.requantize_common import clamp_of
 from spinntensor.kernels.requantize_s32 import prove, row_words
 from spinntensor.kernels.tile import At, Fetch, Step, Store, Tile
 from spinntensor.kernels.unpack_s8_outer_u32 import pack, patches
 
-NAME = "conv2d_tile"
 INT32 = (1 << 31) - 1
-
-
-@dataclass(frozen=True)
-class Conv2d:
-    """Geometry of a tile, and how it is cut; sizes are (rows, columns).
-
-    Parameters
-    ----------
-    tile : pixels of the input tile, halo included, explicit padding not.
-    channels, out_channels : of input and output.
-    kernel, stride, out : taps, steps and output pixels.
-    corner : pixel under the first tap of the first output; negative where the tile is padded.
-    chunk : kernel rows, kernel columns and channels of a chunk of k; they need not divide the whole.
-    group : panels of three output channels that are expanded and multiplied at a time.
-    resident : whether the DTCM holds all weights; else those of a group arrive just before they are expanded.
-    pitch : bytes from pixel to pixel of input and output, 0 for as many as channels. Bytes behind the channels are
-        not read, and written as zeros.
-    """
-
-    tile: tuple[int, int]
-    channels: int
-    out_channels: int
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    corner: tuple[int, int]
-    out: tuple[int, int]
-    chunk: tuple[int, int, int]
-    group: int = 1
-    resident: bool = True
-    pitch: tuple[int, int] = (0, 0)
-
-    @property
-    def x_pitch(self) -> int:
-        """Bytes from pixel to pixel of the input."""
-        return self.pitch[0] or self.channels
-
-    @property
-    def y_pitch(self) -> int:
-        """Bytes from pixel to pixel of the output."""
-        return self.pitch[1] or self.out_channels
-
-    @property
-    def pixels(self) -> int:
-        """Output pixels: the columns of the product."""
-        return self.out[0] * self.out[1]
-
-    @property
-    def macs(self) -> int:
-        """Logical multiply-accumulates."""
-        return self.pixels * self.out_channels * self.kernel[0] * self.kernel[1] * self.channels
-
-    @cached_property
-    def chunks(self) -> tuple[tuple[slice, slice, slice], ...]:
-        """The chunks in order: slices of kernel rows, kernel columns and channels."""
-        rows, columns, channels = (
-            [slice(a, min(a + step, size)) for a in range(0, size, step)]
-            for size, step in zip((*self.kernel, self.channels), self.chunk, strict=True)
-        )
-        return tuple((r, c, d) for r in rows for c in columns for d in channels)
-
-    @cached_property
-    def groups(self) -> tuple[tuple[int, int], ...]:
-        """First output channel of each group, and the one behind its last."""
-        step = BLOCK * self.group
-        return tuple((a, min(a + step, self.out_channels)) for a in range(0, self.out_channels, step))
 
 
 def tile(conv: Conv2d, operands: Operands) -> Tile:
     """The kernel calls of `conv` on these operands, with their places in the DTCM.
 
-    x uint8 or int8 [H,W,C] (the pitch where there is one, instead of C) with zero point `zero`; w int8 [M,KH,KW,C] and
-    bias, m, p int32 [M]; output zero point `zp` and clamp `low`..`high` of type `dtype` (uint8 or int8). Stores y
-    [OH,OW,M] (or its pitch). With several chunks and no pitch y takes the place of x, no longer needed then.
+    x uint8 or int8 [H,W,C] (the pitch where there is one, instead of C; with blocks [C/block,H,W,block]) with zero
+    point `zero`; w int8 [M,KH,KW,C] and bias, m, p int32 [M]; output zero point `zp` and clamp `low`..`high` of type
+    `dtype` (uint8 or int8). Stores y [OH,OW,M] (or its pitch), or a `y i` [OH,OW,block] for each block. With several
+    chunks and no pitch y takes the place of x, no longer needed then, unless it is to stay `apart`.
 
     RangeError when 32 bits cannot hold every sum; OperandError for operands that do not fit the geometry.
     """
-    x, w, bias, m, p, dtype, (zp, low, high) = _checked(conv, operands)
+    x, w, bias, m, p, dtype, (zp, low, high) = checked(conv, operands)
     # int8 goes through as x + 128, its zero point too; padding reads the zero point
     offset = 128 if x.dtype == np.int8 else 0
     zero = operands["zero"] + offset
@@ -111,17 +49,21 @@ def tile(conv: Conv2d, operands: Operands) -> Tile:
     single = len(conv.chunks) == 1
     sizes = [pairs_of(_taps(chunk)) for chunk in conv.chunks]
     panels = min(conv.group, -(-conv.out_channels // BLOCK))
-    y_size = conv.pixels * conv.y_pitch
+    y_size = int(np.prod(conv.y_shape))
+    panel_bytes = 4 * panels * max(BLOCK * pairs + chunks_of(pairs) for pairs in sizes)
     regions = {
-        "x": x.nbytes if _apart(conv) else max(x.nbytes, y_size),
+        "x": conv.x_bytes if _apart(conv) else max(conv.x_bytes, y_size),
         "pad": max(d.stop - d.start for *_, d in conv.chunks),
         "b": 4 * (-(-conv.pixels // BLOCK) * BLOCK * max(sizes) + 1),
         "w": _places(conv, weights)[1],
-        "a": 4 * panels * max(BLOCK * pairs + chunks_of(pairs) for pairs in sizes),
+        "a": panel_bytes,
         "patches": max(8, _places(conv, fixes)[1]),
         "c": 4 * conv.pixels * (min(BLOCK * panels, conv.out_channels) if single else conv.out_channels),
         "rows": rows.nbytes,
     }
+    if conv.expanded:
+        regions["a"] = regions["w"]
+        del regions["w"], regions["patches"]
     if _apart(conv):
         regions["y"] = y_size
     actions = tuple(_actions(conv, x, zero - offset, weights, fixes, rows, (dtype, zp, low, high)))
@@ -147,7 +89,7 @@ def constants(
 
 def _apart(conv: Conv2d) -> bool:
     """Whether y has a region of its own: x is still needed, or zeros wait behind the channels."""
-    return (len(conv.chunks) == 1 and len(conv.groups) > 1) or conv.y_pitch > conv.out_channels
+    return conv.apart or conv.arriving or (len(conv.chunks) == 1 and len(conv.groups) > 1) or conv.spare
 
 
 def _places(conv: Conv2d, parts: dict) -> tuple[dict, int]:
@@ -169,77 +111,148 @@ def _taps(chunk: tuple[slice, slice, slice]) -> int:
 
 
 def _weights(conv: Conv2d, w: np.ndarray) -> tuple[dict, dict]:
-    """Packed weights and patches by (chunk, group)."""
+    """Packed or expanded weights, and patches, by (chunk, group)."""
     cut = {
         (i, j): w[(slice(*group), *chunk)].reshape(group[1] - group[0], -1)
         for i, chunk in enumerate(conv.chunks)
         for j, group in enumerate(conv.groups)
     }
+    if conv.expanded:
+        return {at: pack_a(a.astype(np.int16)) for at, a in cut.items()}, dict.fromkeys(
+            cut, np.zeros(0, np.uint32)
+        )
     return {at: pack(a) for at, a in cut.items()}, {at: patches(a) for at, a in cut.items()}
 
 
 def _actions(conv, x, zero, weights, fixes, rows, output) -> Iterator[Fetch | Step | Store]:
     dtype, zp, low, high = output
     signed = x.dtype == np.int8
-    yield Fetch("x", At("x"), x)
+    if not conv.arriving:
+        yield from fetched(conv, x, 0)
     yield Fetch(
         "pad", At("pad"), np.full(max(d.stop - d.start for *_, d in conv.chunks), zero & 0xFF, np.uint8)
     )
     yield Fetch("rows", At("rows"), rows)
     y = At("y" if _apart(conv) else "x")
-    if conv.y_pitch > conv.out_channels:
+    if conv.spare:
         yield Fetch("spare", y, np.zeros(conv.pixels * conv.y_pitch, np.uint8))
     places, fix_places = _places(conv, weights)[0], _places(conv, fixes)[0]
     if conv.resident:
-        yield Fetch("w", At("w"), _joined(weights))
+        yield Fetch("w", At("a" if conv.expanded else "w"), _joined(weights))
         if any(fix.size for fix in fixes.values()):
             yield Fetch("patches", At("patches"), _joined(fixes))
     single = len(conv.chunks) == 1
-    sums = {"y_step": conv.y_pitch, "y_row": 1, "ldc": conv.pixels, "n": conv.pixels, "c": At("c")}
     clamp = {"range": high - low, "low": low, "odd": (zp - low) & 1}
     requantize = f"requantize_s32_{'s8' if dtype == np.int8 else 'u8'}_x16"
     for i, chunk in enumerate(conv.chunks):
         pairs = pairs_of(_taps(chunk))
+        first_taps = chunk[0].start == chunk[1].start == 0
+        if conv.arriving and first_taps and chunk[2].start % conv.part == 0:
+            block = chunk[2].start // conv.blocks[0]
+            yield from fetched(conv, x[block : block + conv.part // conv.blocks[0]], block)
         yield Step("im2col_u8_outer_u8", _im2col(conv, chunk, 0x80 if signed else 0))
         for j, (first, end) in enumerate(conv.groups):
             if not conv.resident:
-                yield Fetch(f"w {i, j}", At("w"), weights[i, j])
+                yield Fetch(f"w {i, j}", At("a" if conv.expanded else "w"), weights[i, j])
                 if fixes[i, j].size:
                     yield Fetch(f"patches {i, j}", At("patches"), fixes[i, j])
-            source = {"packed": At("w", places[i, j]), "patches": At("patches", fix_places[i, j])}
-            words = {"panels": len(weights[i, j]), "pairs": pairs, "npatches": fixes[i, j].size}
-            yield Step("unpack_s8_outer_u32", {**source, "a": At("a"), **words})
+            if not conv.expanded:
+                source = {"packed": At("w", places[i, j]), "patches": At("patches", fix_places[i, j])}
+                words = {"panels": len(weights[i, j]), "pairs": pairs, "npatches": fixes[i, j].size}
+                yield Step("unpack_s8_outer_u32", {**source, "a": At("a"), **words})
             c = At("c", 0 if single else 4 * first * conv.pixels)
             product = {"m": end - first, "n": conv.pixels, "pairs": pairs, "ldc": conv.pixels}
             yield Step(
                 "gemm_s16_3x3_outer_u32",
-                {"a": At("a"), "b": At("b"), "c": c, **product, "accumulate": int(i > 0)},
+                {
+                    "a": At("a", places[i, j] if conv.expanded else 0),
+                    "b": At("b"),
+                    "c": c,
+                    **product,
+                    "accumulate": int(i > 0),
+                },
             )
             if single:
-                places_of = {
-                    "y": At(y.region, first),
-                    "rows": At("rows", rows[:first].nbytes),
-                    "m": end - first,
-                }
-                yield Step(requantize, {**sums, **clamp, **places_of})
+                for piece in _requantized(conv, y, first, end, first):
+                    yield Step(requantize, {**piece, **clamp})
     if not single:
-        yield Step(requantize, {**sums, **clamp, "y": y, "rows": At("rows"), "m": conv.out_channels})
-    yield Store("y", y, (*conv.out, conv.y_pitch), np.dtype(dtype))
+        for piece in _requantized(conv, y, 0, conv.out_channels, 0):
+            yield Step(requantize, {**piece, **clamp})
+    yield from stored(conv, y, np.dtype(dtype))
+
+
+def fetched(conv: Conv2d, x: np.ndarray, first: int) -> Iterator[Fetch]:
+    """x in one piece, or its blocks from number `first` on, whole or row by row."""
+    parts = {f" {block}": part for block, part in enumerate(x, first)} if conv.blocks[0] else {"": x}
+    if conv.by_rows[0]:
+        parts = {f"{name} row {i}": row for name, part in parts.items() for i, row in enumerate(part)}
+    at = conv.x_place(first * conv.blocks[0])
+    for name, part in parts.items():
+        yield Fetch(f"x{name}", At("x", at), part)
+        at += part.nbytes
+
+
+def stored(conv: Conv2d, y: At, dtype: np.dtype) -> Iterator[Store]:
+    """y in one piece, or block by block, or row by row."""
+    names, shape = [f" {block}" for block in range(conv.y_shape[0])], conv.y_shape[1:]
+    if not conv.blocks[1]:
+        names, shape = [""], conv.y_shape
+    if conv.by_rows[1]:
+        names = [f"{name} row {i}" for name in names for i in range(conv.out[0])]
+        shape = (1, *shape[1:])
+    for i, name in enumerate(names):
+        yield Store(f"y{name}", At(y.region, y.offset + i * int(np.prod(shape))), shape, dtype)
+
+
+def _requantized(conv: Conv2d, y: At, first: int, end: int, base: int) -> Iterator[dict[str, int | At]]:
+    """Words of the requantisations of channels first..end, whose sums begin with channel `base`: one a block of y."""
+    block = conv.blocks[1] or conv.out_channels
+    while first < end:
+        stop = min(end, first - first % block + block)
+        place = first // block * conv.pixels * conv.y_pitch + first % block
+        yield {
+            "c": At("c", 4 * (first - base) * conv.pixels),
+            "y": At(y.region, y.offset + place),
+            "rows": At("rows", 16 * first),
+            "m": stop - first,
+            "n": conv.pixels,
+            "ldc": conv.pixels,
+            "y_step": conv.y_pitch,
+            "y_row": 1,
+        }
+        first = stop
 
 
 def _im2col(conv: Conv2d, chunk: tuple[slice, slice, slice], flip: int) -> dict[str, int | At]:
     rows, columns, channels = chunk
     top, left = conv.corner[0] + rows.start, conv.corner[1] + columns.start
     (kh, kw), (sy, sx) = (rows.stop - rows.start, columns.stop - columns.start), conv.stride
+    block = conv.blocks[0] or conv.channels
+    count, place = channels.stop - channels.start, conv.x_place(channels.start)
+    if count > block:
+        return {
+            "x": At("x", place),
+            "pad": At("pad"),
+            "b": At("b"),
+            "tile": count // block | conv.tile[0] * conv.tile[1] << 16,
+            "row_stride": conv.tile[0] * conv.tile[1] * block,
+            "pixel_stride": block,
+            "channel_stride": 1,
+            "channels": block,
+            "kernel": count // block | 1 << 8 | 1 << 16 | sx << 24,
+            "corner": 0,
+            "out": 1 | conv.pixels << 16,
+            "flip": flip,
+        }
     return {
-        "x": At("x", channels.start),
+        "x": At("x", place),
         "pad": At("pad"),
         "b": At("b"),
         "tile": conv.tile[0] | conv.tile[1] << 16,
         "row_stride": conv.tile[1] * conv.x_pitch,
         "pixel_stride": conv.x_pitch,
         "channel_stride": 1,
-        "channels": channels.stop - channels.start,
+        "channels": count,
         "kernel": kh | kw << 8 | sy << 16 | sx << 24,
         "corner": (top & 0xFFFF) | (left & 0xFFFF) << 16,
         "out": conv.out[0] | conv.out[1] << 16,
@@ -247,12 +260,13 @@ def _im2col(conv: Conv2d, chunk: tuple[slice, slice, slice], flip: int) -> dict[
     }
 
 
-def _checked(conv: Conv2d, operands: Operands) -> tuple:
+def checked(conv: Conv2d, operands: Operands) -> tuple:
     x, dtype = operands["x"], np.dtype(operands.get("dtype", np.uint8)).type
     signed = isinstance(x, np.ndarray) and x.dtype == np.int8
-    for i, (pitch, channels) in enumerate(((conv.x_pitch, conv.channels), (conv.y_pitch, conv.out_channels))):
-        word(NAME, f"pitch[{i}]", pitch, channels, INT32)
-    x = array(NAME, "x", x, np.int8 if signed else np.uint8, 3, dict(enumerate((*conv.tile, conv.x_pitch))))
+    for i, channels in enumerate((conv.channels, conv.out_channels)):
+        word(NAME, f"pitch[{i}]", conv.pitch[i] or channels, channels, INT32)
+    dtype_of_x = np.int8 if signed else np.uint8
+    x = array(NAME, "x", x, dtype_of_x, len(conv.x_shape), dict(enumerate(conv.x_shape)))
     word(NAME, "zero", operands["zero"], *limits(x.dtype))
     size = (conv.out_channels, *conv.kernel, conv.channels)
     w = array(NAME, "w", operands["w"], np.int8, 4, dict(enumerate(size)))
@@ -263,11 +277,15 @@ def _checked(conv: Conv2d, operands: Operands) -> tuple:
 
 
 def twin(conv: Conv2d, operands: Operands) -> np.ndarray:
-    """y [OH,OW,M] = clamp(zp + rhe((sum w (x - zero) + bias) * m * 2**(p-32))), by definition; zeros to the pitch."""
-    x, w, bias, m, p, dtype, (zp, low, high) = _checked(conv, operands)
+    """y [OH,OW,M] = clamp(zp + rhe((sum w (x - zero) + bias) * m * 2**(p-32))), by definition; zeros to the pitch.
+
+    In the output's blocks where it has them.
+    """
+    x, w, bias, m, p, dtype, (zp, low, high) = checked(conv, operands)
     (oh, ow), (sy, sx), (top, left) = conv.out, conv.stride, conv.corner
     acc = np.zeros((oh, ow, conv.out_channels), np.int64)
-    centred = x[..., : conv.channels].astype(np.int64) - operands["zero"]
+    image = np.concatenate(x, axis=-1) if conv.blocks[0] else x[..., : conv.channels]
+    centred = image.astype(np.int64) - operands["zero"]
     for u in range(conv.kernel[0]):
         for v in range(conv.kernel[1]):
             y, at = np.arange(oh) * sy + top + u, np.arange(ow) * sx + left + v
@@ -276,6 +294,8 @@ def twin(conv: Conv2d, operands: Operands) -> np.ndarray:
             acc += (patch * inside[..., None]) @ w[:, u, v].astype(np.int64).T
     out = np.empty((conv.out_channels, conv.pixels), dtype)
     requantize_rows(acc.reshape(-1, conv.out_channels).T, bias, m, p, zp, low, high, out)
+    if conv.blocks[1]:
+        return np.stack(np.split(out.T.reshape(oh, ow, -1), conv.y_shape[0], axis=-1))
     return np.pad(out.T, ((0, 0), (0, conv.y_pitch - conv.out_channels))).reshape(oh, ow, conv.y_pitch)
 
 
@@ -283,7 +303,7 @@ def sample(conv: Conv2d, rng: np.random.Generator, signed: bool = False, extreme
     """Random operands of `conv` whose outputs spread over the whole range."""
     dtype = np.int8 if signed else np.uint8
     low, high = limits(dtype)
-    size = (*conv.tile, conv.x_pitch)
+    size = conv.x_shape
     w_size = (conv.out_channels, *conv.kernel, conv.channels)
     k = conv.channels * conv.kernel[0] * conv.kernel[1]
     m, p = multipliers(rng.uniform(0.5, 2, conv.out_channels) / (75 * k**0.5))

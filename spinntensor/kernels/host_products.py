@@ -127,14 +127,15 @@ def byte_product(a: np.ndarray, b: np.ndarray, a_zero: int, b_zero: int) -> np.n
 
 
 def _sums(
-    a: np.ndarray, b: np.ndarray, y: np.ndarray | None = None
+    a: np.ndarray, b: np.ndarray, y: np.ndarray | None = None, shifts: tuple[int, int] | None = None
 ) -> Iterator[tuple[int, slice, np.ndarray, float]]:
     """(matrix, rows, sums float64, their unit) of int16 [L,M,K] and [L,K,N] with mantissas rounded to 13 bits.
 
-    The sums are those of `y`, or else in memory that the next ones take.
+    The sums are those of `y`, or else in memory that the next ones take. shifts : those of the tensors that a and b
+    are parts of; None where they are whole.
     """
     (count, m, k), n = a.shape, b.shape[2]
-    shift, other = shift13(a), shift13(b)
+    shift, other = shifts or (shift13(a), shift13(b))
     right = round13(b, other)
     turned, rows = is_turned(a), chunk_rows(k, n)
     left, rooms = round13(a, shift) if turned else a, Rooms()
@@ -149,15 +150,20 @@ def _sums(
 
 
 def mantissa_product(
-    a: np.ndarray, b: np.ndarray, by_row: np.ndarray, by_column: np.ndarray
+    a: np.ndarray,
+    b: np.ndarray,
+    by_row: np.ndarray,
+    by_column: np.ndarray,
+    shifts: tuple[int, int] | None = None,
 ) -> tuple[np.ndarray, int]:
     """float32 [L,M,N]: sums of int16 mantissas rounded to 13 bits, rounded once, and how many became infinite.
 
     by_row [L,M], by_column [L,N] : float64, the powers of two that the units of A's rows and B's columns stand for.
+    shifts : those of the tensors that a and b are parts of.
     """
     y = np.empty((*a.shape[:2], b.shape[2]), np.float32)
     infinite = 0
-    for at, rows, c, unit in _sums(a, b):
+    for at, rows, c, unit in _sums(a, b, None, shifts):
         infinite += to_float(c, by_row[at, rows] * unit, by_column[at], y[at, rows])
     return y, infinite
 
@@ -167,7 +173,18 @@ def mantissa_product_bfp16(
 ) -> tuple[np.ndarray, int, int]:
     """The same sums as int16 mantissas [L,M,N] at the smallest exponent that holds them all, that exponent, and how
     many were clamped (none unless the exponent is the largest there is)."""
+    return to_mantissas(*mantissa_product_exact(a, b, by_row, by_column))
+
+
+def mantissa_product_exact(
+    a: np.ndarray,
+    b: np.ndarray,
+    by_row: np.ndarray,
+    by_column: np.ndarray,
+    shifts: tuple[int, int] | None = None,
+) -> tuple[np.ndarray, float]:
+    """The same sums before they are rounded, float64 [L,M,N], which holds them; and the largest magnitude."""
     exact, top = np.empty((*a.shape[:2], b.shape[2])), 0.0
-    for at, rows, c, unit in _sums(a, b, exact):
+    for at, rows, c, unit in _sums(a, b, exact, shifts):
         top = max(top, scale(c, by_row[at, rows] * unit, by_column[at]))
-    return to_mantissas(exact, top)
+    return exact, top

@@ -140,10 +140,11 @@ def twin(operands: Operands) -> np.ndarray:
 
 def _complete(shape: Shape) -> dict[str, int]:
     """The shape with what it leaves out: stride 1, no padding, all channels, a tile that the taps fill."""
-    s = {"sy": 1, "sx": 1, "top": 0, "left": 0, "more": 0, "planar": 0, "signed": 0, "lack": 0, **shape}
-    s["height"] = max(1, (s["oh"] - 1) * s["sy"] + s["kh"] - s["top"] - s["lack"])
-    s["width"] = max(1, (s["ow"] - 1) * s["sx"] + s["kw"] - s["left"] - s["lack"])
-    return s
+    s = {"sy": 1, "sx": 1, "top": 0, "left": 0, "more": 0, "planar": 0, "signed": 0, "lack": 0}
+    s |= shape
+    height = max(1, (s["oh"] - 1) * s["sy"] + s["kh"] - s["top"] - s["lack"])
+    width = max(1, (s["ow"] - 1) * s["sx"] + s["kw"] - s["left"] - s["lack"])
+    return {"height": height, "width": width, **s}
 
 
 def features(shape: Shape) -> tuple[float, ...]:

@@ -4,12 +4,17 @@ V of the whole tile stays in the DTCM. The 16 or 24 transformed weights for each
 offline, in two halves of a region so that the next group can be on its way; or the int8 weights arrive and the core
 transforms them. Input channels may be cut into chunks: then int32 sums wait in the DTCM and are requantised at the end.
 Every pixel the tile reads is in it: borders of the image hold the zero point.
+
+Activations may lie in blocks of channels, one image of [H,W,block] behind the other, as they do in SDRAM. A chunk then
+lies in one block, rows arrive one by one between border pixels that stay, and what the last tiles compute outside the
+image is not stored.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -41,6 +46,12 @@ class WinogradTile:
     chunk : input channels transformed and summed at a time; 0 for all of them.
     on_core : 1 where the core transforms int8 weights (width 2 only), 0 where they come transformed.
     width : 2 or 4. F(2x4,3x3) needs fewer products, 50 % more room for weights, and a smaller bound on the sums.
+    blocks : channels of a block of input and output, 0 for images in one piece.
+    border : rows and columns of x above, left, below and right that hold the zero point and never arrive.
+    out : output rows and columns that are stored; (0, 0) for all that the tiles compute.
+    by_rows : whether the rows of input and output lie apart in SDRAM and move one by one even without a border.
+    arriving : whether blocks of x arrive just before their first chunk, by turns in the two halves of their region.
+    resident : whether the DTCM holds all transformed weights; else those of two groups.
     """
 
     rows: int
@@ -51,8 +62,22 @@ class WinogradTile:
     chunk: int = 0
     on_core: int = 0
     width: int = 2
+    blocks: tuple[int, int] = (0, 0)
+    border: tuple[int, int, int, int] = (0, 0, 0, 0)
+    out: tuple[int, int] = (0, 0)
+    by_rows: tuple[bool, bool] = (False, False)
+    arriving: bool = False
+    resident: bool = False
 
     def __post_init__(self) -> None:
+        for block, channels in zip(self.blocks, (self.c, self.m), strict=True):
+            if block and channels % block:
+                raise OperandError(NAME, "blocks", block, f"a divisor of {channels} channels", "choose one")
+        if self.arriving and not self.blocks[0]:
+            raise OperandError(NAME, "arriving", "an input in one piece", "blocks", "let all of it arrive")
+        if self.blocks[0] and self.blocks[0] % (self.chunk or self.c):
+            expected = f"a part of a block of {self.blocks[0]} channels"
+            raise OperandError(NAME, "chunk", self.chunk or self.c, expected, "cut the channels")
         if self.width not in (2, 4):
             raise OperandError(NAME, "width", self.width, "2 or 4", "choose one of them")
         if self.on_core and self.width != 2:
@@ -81,15 +106,49 @@ class WinogradTile:
         return 2 * self.width * self.tiles
 
     @property
+    def x_bytes(self) -> int:
+        """Bytes of the region for x, what is read behind it included."""
+        height, width, c = self.image
+        return height * width * (min(c, 2 * self.blocks[0]) if self.arriving else c) + AHEAD
+
+    def x_place(self, channel: int) -> int:
+        """Offset of a channel of pixel (0, 0) in the region for x."""
+        height, width, c = self.image
+        block = self.blocks[0] or c
+        number, at = divmod(channel, block)
+        return height * width * block * (number % 2 if self.arriving else number) + at
+
+    @property
+    def covered(self) -> tuple[int, int]:
+        """Output rows and columns that the tiles compute."""
+        return 2 * self.rows, self.width * self.columns
+
+    @property
+    def stored(self) -> tuple[int, int]:
+        """Output rows and columns that leave the core."""
+        return self.out[0] or 2 * self.rows, self.out[1] or self.width * self.columns
+
+    @property
     def groups(self) -> tuple[slice, ...]:
-        """Output channels of each group."""
-        return tuple(slice(a, min(a + self.group, self.m)) for a in range(0, self.m, self.group))
+        """Output channels of each group; where bytes are written at once, they lie in one block of the output."""
+        block = self.blocks[1] if len(self.chunks) == 1 and self.blocks[1] else self.m
+        return tuple(
+            slice(a, min(a + self.group, first + block))
+            for first in range(0, self.m, block)
+            for a in range(first, first + block, self.group)
+        )
 
     @property
     def chunks(self) -> tuple[slice, ...]:
         """Input channels of each chunk."""
         step = self.chunk or self.c
         return tuple(slice(a, min(a + step, self.c)) for a in range(0, self.c, step))
+
+
+def of_shape(shape: Shape) -> WinogradTile:
+    """The tile that these sizes by name describe."""
+    sizes: dict[str, Any] = dict(shape)
+    return WinogradTile(**sizes)
 
 
 def _centred(operands: Operands) -> Operands:
@@ -107,8 +166,9 @@ def _centred(operands: Operands) -> Operands:
 def build(tile: WinogradTile, operands: Operands) -> Tile:
     """The kernel calls of `tile` on these operands, with their places in the DTCM.
 
-    x uint8 or int8 [2*rows+2, 2*columns+2, C] with zero point `zero`; w int8 [M,C,3,3]; bias, m, p int32 [M]; output
-    zero point `zp`, clamp `low`..`high`, `dtype` uint8 or int8. Stores y [2*rows, 2*columns, M].
+    x uint8 or int8 [2*rows+2, width*columns+2, C], its borders included, with zero point `zero`; w int8 [M,C,3,3];
+    bias, m, p int32 [M]; output zero point `zp`, clamp `low`..`high`, `dtype` uint8 or int8. Stores y
+    [2*rows, width*columns, M], or what is asked for of it: in one piece, or in blocks, or their rows `y block row`.
 
     OperandError for operands that do not fit the geometry; RangeError when 32 bits cannot hold four times every sum.
     """
@@ -125,9 +185,10 @@ def build(tile: WinogradTile, operands: Operands) -> Tile:
     epilogue = {"odd": (zp - low) & 1} if cut else {}
     widest = max(c.stop - c.start for c in tile.chunks)
     step = 4 * winograd.u_words(min(tile.group, tile.m), widest)
-    halves = 1 if tile.on_core or len(tile.groups) * len(tile.chunks) == 1 else 2
+    parts = len(tile.groups) * len(tile.chunks)
+    halves = 1 if tile.on_core else parts if tile.resident else min(parts, 2)
     regions = {
-        "x": x.nbytes + AHEAD,
+        "x": tile.x_bytes,
         "v": 4 * winograd.v_words(tile.tiles, widest),
         "u": halves * step,
         "rows": constants.nbytes,
@@ -139,24 +200,72 @@ def build(tile: WinogradTile, operands: Operands) -> Tile:
     if cut:
         regions["c"] = 4 * tile.pixels * tile.m
     actions: list[Fetch | Step | Store] = [
-        Fetch("x", At("x"), np.pad(x.reshape(-1), (0, AHEAD))),
+        *([] if tile.arriving else _fetched(tile, x)),
+        *_behind(tile, x.dtype),
         Fetch("rows", At("rows"), constants),
         *_products(tile, x, w, (step, halves), clamp),
     ]
     if cut:
-        actions.append(_requantize(tile, dtype, {**clamp, **epilogue}))
-    actions.append(Store("y", At("y"), (2 * tile.rows, tile.width * tile.columns, tile.m), np.dtype(dtype)))
+        actions += _requantized(tile, dtype, {**clamp, **epilogue})
+    actions += _stored(tile, np.dtype(dtype))
     return Tile(NAME, {n: -(-size // 8) * 8 for n, size in regions.items()}, tuple(actions))
 
 
+def _behind(tile: WinogradTile, dtype: np.dtype) -> Iterator[Fetch]:
+    """What is read behind the blocks of x, and not used."""
+    if tile.blocks[0]:
+        yield Fetch("behind x", At("x", tile.x_bytes - AHEAD), np.zeros(AHEAD, dtype))
+
+
+def _fetched(tile: WinogradTile, x: np.ndarray, first: int = 0, count: int = 0) -> Iterator[Fetch]:
+    """x in one piece; or so many of its blocks, by rows where columns are missing between them, and their borders."""
+    block = tile.blocks[0]
+    if not block:
+        yield Fetch("x", At("x"), np.pad(x.reshape(-1), (0, AHEAD)))
+        return
+    height, width, _ = tile.image
+    top, left, bottom, right = tile.border
+    parts = np.stack(np.split(x, tile.c // block, axis=-1))[first:]
+    for b, part in enumerate(parts[: count or None], first):
+        inside = np.zeros((height, width, 1), bool)
+        inside[top : height - bottom, left : width - right] = True
+        flat, at = part.reshape(-1), tile.x_place(b * block)
+        kept = np.broadcast_to(inside, part.shape).reshape(-1)
+        step = width * block if tile.by_rows[0] else part.size
+        ends = np.union1d(np.flatnonzero(np.diff(kept)) + 1, np.arange(step, part.size, step))
+        for start, stop in pairwise((0, *ends.tolist(), kept.size)):
+            label = f"x {b} {start // (width * block)}" if kept[start] else f"border {b} {start}"
+            yield Fetch(label, At("x", at + start), flat[start:stop])
+
+
+def _stored(tile: WinogradTile, dtype: np.dtype) -> Iterator[Store]:
+    """y in one piece, or in blocks, by rows where not all columns are wanted."""
+    (rows, columns), (_, width), block = tile.stored, tile.covered, tile.blocks[1] or tile.m
+    for b in range(tile.m // block):
+        at = b * tile.pixels * block
+        if columns == width and not tile.by_rows[1]:
+            yield Store(f"y {b}" if tile.blocks[1] else "y", At("y", at), (rows, columns, block), dtype)
+            continue
+        for row in range(rows):
+            yield Store(f"y {b} {row}", At("y", at + row * width * block), (1, columns, block), dtype)
+
+
 def _products(tile: WinogradTile, x, w, u: tuple[int, int], clamp) -> Iterator[Fetch | Step]:
-    """Input transforms and products; `u` is a half of the region for weights in bytes, and how many there are."""
+    """Input transforms and products; `u` is a part of the region for weights in bytes, and how many there are."""
     kind, (_, width, c) = "s8" if x.dtype == np.int8 else "u8", x.shape
     turn, name = 0, tile.winograd.name
+    x_block, y_block = tile.blocks[0] or c, tile.blocks[1] or tile.m
     for i, chunk in enumerate(tile.chunks):
         channels = chunk.stop - chunk.start
         grid = {"tiles": tile.tiles, "columns": tile.columns, "pairs": pairs_of(channels)}
-        place = {"x": At("x", chunk.start), "v": At("v"), "x_step": c, "x_row": width * c}
+        if tile.arriving and chunk.start % x_block == 0:
+            yield from _fetched(tile, x, chunk.start // x_block, 1)
+        place = {
+            "x": At("x", tile.x_place(chunk.start)),
+            "v": At("v"),
+            "x_step": x_block,
+            "x_row": width * x_block,
+        }
         yield Step(f"winograd_input_{kind}_{name}", {**place, **grid})
         for j, group in enumerate(tile.groups):
             words = {"u": At("u", turn % u[1] * u[0]), "m": group.stop - group.start}
@@ -171,33 +280,25 @@ def _products(tile: WinogradTile, x, w, u: tuple[int, int], clamp) -> Iterator[F
                 place = {
                     "c": At("c", 4 * tile.pixels * group.start),
                     "ldc": tile.pixels,
-                    "c_row": tile.width * tile.columns,
+                    "c_row": tile.covered[1],
                 }
                 yield Step(
                     f"winograd_product_s16_{name}_s32_u32", {**words, **place, "accumulate": int(i > 0)}
                 )
             else:
-                place = {
-                    "y": At("y", group.start),
-                    "y_step": tile.m,
-                    "y_row": tile.width * tile.columns * tile.m,
-                }
+                at = group.start // y_block * tile.pixels * y_block + group.start % y_block
+                place = {"y": At("y", at), "y_step": y_block, "y_row": tile.covered[1] * y_block}
                 rows = At("rows", 16 * group.start)
                 yield Step(f"winograd_product_s16_{name}_u32", {**words, **place, "rows": rows, **clamp})
 
 
-def _requantize(tile: WinogradTile, dtype: np.dtype, words: dict[str, int]) -> Step:
-    n = tile.pixels
-    place: dict[str, int | At] = {
-        "c": At("c"),
-        "y": At("y"),
-        "rows": At("rows"),
-        "m": tile.m,
-        "n": n,
-        "ldc": n,
-    }
+def _requantized(tile: WinogradTile, dtype: np.dtype, words: dict[str, int]) -> Iterator[Step]:
+    """The sums to bytes, a call for each block of y."""
+    n, block = tile.pixels, tile.blocks[1] or tile.m
     name = f"requantize_s32_{'s8' if dtype == np.int8 else 'u8'}_x16"
-    return Step(name, {**place, "y_step": tile.m, "y_row": 1, **words})
+    for first in range(0, tile.m, block):
+        place = {"c": At("c", 4 * first * n), "y": At("y", first * n), "rows": At("rows", 16 * first)}
+        yield Step(name, {**place, "m": block, "n": n, "ldc": n, "y_step": block, "y_row": 1, **words})
 
 
 def twin(operands: Operands, winograd: Winograd = F2X2) -> np.ndarray:
@@ -216,7 +317,7 @@ def twin(operands: Operands, winograd: Winograd = F2X2) -> np.ndarray:
 
 def sample(rng: np.random.Generator, shape: Shape, extreme: bool, signed: bool = False) -> Operands:
     """Random operands whose outputs spread over the whole range."""
-    tile = WinogradTile(**shape)
+    tile = of_shape(shape)
     dtype = np.int8 if signed else np.uint8
     low, high = limits(dtype)
     m, p = multipliers(rng.uniform(0.5, 2, tile.m) / (75 * (9 * tile.c) ** 0.5))
@@ -238,7 +339,7 @@ def sample(rng: np.random.Generator, shape: Shape, extreme: bool, signed: bool =
 
 def work(shape: Shape) -> Work:
     """Nine MACs for every output and pair of channels; the bound is that of the products: 18 in 24 cycles."""
-    tile = WinogradTile(**shape)
+    tile = of_shape(shape)
     pairs = tile.m * tile.c
     return Work(
         9 * tile.pixels * pairs, tile.pixels * tile.m, tile.winograd.positions * tile.tiles * pairs * 24 / 18

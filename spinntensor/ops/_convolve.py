@@ -32,9 +32,15 @@ def out_size(size: int, kernel: int, stride: int, dilation: int, padding: int) -
 
 
 def rounded(sums: np.ndarray, by_column: np.ndarray, form: str) -> Value | Counted:
-    """Exact sums [..., N] of mantissas, times a power of two for each column, rounded once to `form`; overwritten."""
+    """Exact sums [..., N] of mantissas, times a power of two for each column, rounded once to `form`; overwritten.
+
+    `sums` is not rounded: float64 holds them exactly.
+    """
     rows = sums.reshape(-1, sums.shape[-1])
     ones = np.ones(len(rows))
+    if form == "sums":
+        scale(rows, ones, by_column)
+        return sums
     if form == "bfp16":
         return narrowed(sums, scale(rows, ones, by_column))
     y = np.empty(sums.shape, np.float32)
@@ -86,14 +92,19 @@ def run_conv2d(
     groups: int,
     x_zero: int = 0,
     format: str = "float32",
+    shifts: Pair | None = None,
 ) -> Value | Counted:
-    """The convolution; the rule has looked at everything."""
+    """The convolution; the rule has looked at everything.
+
+    shifts : to 13 bits, of the bfp16 tensors that x and w are parts of; None where they are whole. So in its adjoints.
+    format : also `sums`, of bfp16: the exact sums, float64.
+    """
     both = padding[0] + padding[1], padding[2] + padding[3]
     rows, columns = map(out_size, x.shape[1:3], w.shape[:2], stride, dilation, both)
     y_axis, x_axis = _axes(x.shape[1:3], w.shape[:2], (rows, columns), stride, dilation, padding)
     tables = forward(*y_axis), forward(*x_axis)
     reads = _Reads(tables, (whole(forward, *y_axis), whole(forward, *x_axis)), False)
-    return _convolution(x, w, reads, groups, x_zero, format)
+    return _convolution(x, w, reads, groups, x_zero, format, shifts)
 
 
 def run_conv2d_input(
@@ -106,12 +117,13 @@ def run_conv2d_input(
     padding: tuple[int, ...],
     groups: int,
     format: str = "float32",
+    shifts: Pair | None = None,
 ) -> Value | Counted:
     """The adjoint by x: a convolution as well, in which pixels of one class modulo the stride read at the same taps."""
     y_axis, x_axis = _axes(size, w.shape[:2], c.shape[1:3], stride, dilation, padding)
     tables = adjoint(*y_axis), adjoint(*x_axis)
     classes = by_class(stride[0], adjoint, *y_axis), by_class(stride[1], adjoint, *x_axis)
-    return _convolution(c, w, _Reads(tables, classes, True), groups, 0, format)
+    return _convolution(c, w, _Reads(tables, classes, True), groups, 0, format, shifts)
 
 
 def _nothing(shape: tuple[int, ...], kind: np.dtype) -> Value:
@@ -123,19 +135,21 @@ def _nothing(shape: tuple[int, ...], kind: np.dtype) -> Value:
 
 def _stored(x: Any, form: str) -> np.dtype:
     """How results are stored."""
-    if isinstance(x, Quantized) and form == "bfp16":
-        return np.dtype(np.int16)
+    if isinstance(x, Quantized) and form != "float32":
+        return np.dtype(np.int16 if form == "bfp16" else np.float64)
     return np.dtype(np.int32 if not isinstance(x, Quantized) and x.dtype != np.float32 else np.float32)
 
 
-def _convolution(x: Any, w: Any, reads: _Reads, groups: int, zero: int, form: str) -> Value | Counted:
+def _convolution(
+    x: Any, w: Any, reads: _Reads, groups: int, zero: int, form: str, shifts: Pair | None
+) -> Value | Counted:
     shape = (x.shape[0], *map(len, reads.tables), w.shape[2] * groups if reads.adjoint else w.shape[3])
     if 0 in shape or 0 in w.shape:
         return _nothing(shape, _stored(x, form))
     depthwise = groups > 1 and w.shape[2] == 1 and w.shape[3] == groups
     ys, xs = reads.tables
     if isinstance(x, Quantized):
-        return _mantissas(x, w, reads, groups, depthwise, form)
+        return _mantissas(x, w, reads, groups, depthwise, form, shifts)
     x = np.ascontiguousarray(x)
     if depthwise and w.dtype == np.int8:
         return exact_sums(x, ys, xs, zero, w[:, :, 0], np.int32)
@@ -153,10 +167,16 @@ def _counts(product: tuple[np.ndarray, int, int]) -> Value | Counted:
 
 
 def _mantissas(
-    x: Quantized, w: Quantized, reads: _Reads, groups: int, depthwise: bool, form: str
+    x: Quantized,
+    w: Quantized,
+    reads: _Reads,
+    groups: int,
+    depthwise: bool,
+    form: str,
+    shifts: Pair | None,
 ) -> Value | Counted:
     """The same for bfp16: exact sums of mantissas rounded to 13 bits."""
-    shifts = shift13(x.data), shift13(w.data)
+    shifts = shifts or (shift13(x.data), shift13(w.data))
     data, weights = short13(x.data, shifts[0]), round13(w.data, shifts[1])
     matrices = reads.matrices(weights, groups)
     assert x.scale is not None and w.scale is not None
@@ -166,8 +186,9 @@ def _mantissas(
         sums = exact_sums(data, *reads.tables, 0, weights[:, :, 0], np.float64)
         return rounded(sums, by_column, form)
     fields = reads.fields(data, weights, groups)
-    if form == "bfp16":
-        return narrowed(*mantissa_sums(fields, matrices, by_column))
+    if form != "float32":
+        sums, top = mantissa_sums(fields, matrices, by_column)
+        return narrowed(sums, top) if form == "bfp16" else sums
     y, overflowed = mantissa_convolution(fields, matrices, by_column)
     return counted(y, overflowed=overflowed)
 
@@ -182,6 +203,7 @@ def run_conv2d_weight(
     padding: tuple[int, ...],
     groups: int,
     format: str = "float32",
+    shifts: Pair | None = None,
 ) -> Value | Counted:
     """The adjoint by w."""
     y_axis, x_axis = _axes(x.shape[1:3], kernel, c.shape[1:3], stride, dilation, padding)
@@ -191,7 +213,7 @@ def run_conv2d_weight(
         return _nothing(shape, _stored(x, format))
     depthwise = 1 < groups == x.shape[3] == c.shape[3]
     if isinstance(x, Quantized):
-        shifts = shift13(x.data), shift13(c.data)
+        shifts = shifts or (shift13(x.data), shift13(c.data))
         data, others = short13(x.data, shifts[0]), short13(c.data, shifts[1])
         assert x.scale is not None and c.scale is not None
         unit = float(x.scale) * float(c.scale) * 2.0 ** sum(shifts)

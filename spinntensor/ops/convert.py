@@ -52,7 +52,7 @@ _GRID = frozenset({"scale", "zero"})
 
 
 @lru_cache(1024)
-def _grid(form: str, scale: Any, zero: Any, axis: int | None, symmetric: bool) -> Grid:
+def grid_of_attributes(form: str, scale: Any, zero: Any, axis: int | None, symmetric: bool) -> Grid:
     """The grid of attributes; OperandError where they do not fit."""
     kind = Int32(axis) if form == "int32" else Int8(symmetric, axis, form == "uint8")
     several = axis is not None
@@ -95,7 +95,7 @@ def _check_grid(op: str, form: str, x: TensorType, a: Attributes) -> None:
         raise ShapeError(op, f"symmetric = {symmetric!r} for {form}", "False", "only int8 has such a range")
     if count:
         try:
-            _grid(form, scale, zero, axis, symmetric)
+            grid_of_attributes(form, scale, zero, axis, symmetric)
         except OverflowError:
             raise ShapeError(op, f"zero = {zero!r}", f"integers of {form}", "choose other ones") from None
         except OperandError as e:
@@ -134,7 +134,8 @@ def _over_rows(loop: Callable[..., Any], rows: np.ndarray, *arguments: Any) -> l
     return [sum(counts) for counts in zip(*split(loop, len(rows), rows.size, rows, *arguments), strict=True)]
 
 
-def _reported(value: Value, saturated: int, lost: int) -> Value | Counted:
+def with_losses(value: Value, saturated: int, lost: int) -> Value | Counted:
+    """A conversion's result with what it clamped and lost, where that is anything."""
     return Counted(value, {"saturated": saturated, "lost": lost}) if saturated or lost else value
 
 
@@ -151,7 +152,7 @@ def _run_quantize(
 ) -> Value | Counted:
     if x.size == 0:
         return np.empty(x.shape, STORED[format])
-    g = _grid(format, scale, zero, axis, symmetric)
+    g = grid_of_attributes(format, scale, zero, axis, symmetric)
     if seed is None:
         rows, by_column = laid_out(x, axis)
         data = np.empty(rows.shape, STORED[format])
@@ -161,9 +162,9 @@ def _run_quantize(
         ends = float(low), float(high)
         saturated, lost, doubts = _over_rows(loop, rows, scales, zeros, *ends, data)
         if not doubts:
-            return _reported(data.reshape(x.shape), saturated, lost)
+            return with_losses(data.reshape(x.shape), saturated, lost)
     value, loss = rounded(x, g, None if counter is None else Stochastic(seed or 0, int(counter)))
-    return _reported(value.data, loss.saturated, loss.lost)
+    return with_losses(value.data, loss.saturated, loss.lost)
 
 
 def _form(axis: Attribute) -> str:
@@ -191,7 +192,7 @@ def _bfp16_to_rule(operands: Types, a: Attributes) -> TensorType:
     return TensorType(x.shape, _form(axis))
 
 
-def _exponent(top: float) -> int:
+def least_exponent(top: float) -> int:
     """The smallest e from -125 on with rhe(top / 2**e) <= 32767, at most 97 (`formats.calibrate.constants`)."""
     low, high = BFP16_EXPONENTS
     e = max(frexp(top)[1] - 15, low) if top else low
@@ -199,11 +200,12 @@ def _exponent(top: float) -> int:
 
 
 @lru_cache(1024)
-def _by_exponent(exponent: int | tuple[int, ...], axis: int | None) -> Grid:
+def grid_of_exponents(exponent: int | tuple[int, ...], axis: int | None) -> Grid:
+    """The grid of bfp16 with this exponent, or one for each index of `axis`."""
     return bfp16_grid(exponent, axis)
 
 
-def _run_bfp16(
+def run_bfp16(
     x: np.ndarray,
     counter: np.ndarray | None = None,
     *,
@@ -220,18 +222,18 @@ def _run_bfp16(
         tops = np.max(split(find, len(rows), x.size, rows.view(np.int32), channels), axis=0)
         if tops.max() >= 0x7F800000:
             checked("quantize_bfp16", x)  # which raises
-    e = tuple(map(_exponent, tops.view(np.float32).tolist())) if exponent is None else exponent
-    g = _by_exponent(e[0] if axis is None else e, axis)
+    e = tuple(map(least_exponent, tops.view(np.float32).tolist())) if exponent is None else exponent
+    g = grid_of_exponents(e[0] if axis is None else e, axis)
     if x.size == 0:
         return Quantized(g, np.empty(x.shape, np.int16))
     if counter is not None:
         value, loss = rounded(x, g, Stochastic(seed or 0, int(counter)))
-        return _reported(value, loss.saturated, loss.lost)
+        return with_losses(value, loss.saturated, loss.lost)
     data = np.empty(rows.shape, np.int16)
     loop = mantissas_by_column if by_column else mantissas_by_row
     factor = np.array([2.0**-k for k in e], np.float32)
     saturated, lost = _over_rows(loop, rows, factor, data)
-    return _reported(Quantized(g, data.reshape(x.shape)), saturated, lost)
+    return with_losses(Quantized(g, data.reshape(x.shape)), saturated, lost)
 
 
 def _straight(b: Builder, node: Node, cotangent: int) -> tuple[int | None, ...]:
@@ -279,7 +281,7 @@ def _run_dequantize(
     (doubts,) = _over_rows(read_by_column if by_column else read_by_row, rows, scales, zeros, y)
     y = y.reshape(x.shape)
     if doubts and not exact:
-        y = read_back(Quantized(_grid(form, scale, zero, axis, False), x))
+        y = read_back(Quantized(grid_of_attributes(form, scale, zero, axis, False), x))
     overflowed = int(np.isinf(y).sum()) if wide else 0
     return Counted(y, {"overflowed": overflowed}) if overflowed else y
 
@@ -355,7 +357,7 @@ OPERATIONS = (
     Operation(
         "quantize_bfp16",
         _bfp16_rule,
-        _run_bfp16,
+        run_bfp16,
         _straight,
         _ONLY_FLOAT32,
         "16-bit mantissas with the smallest exponent that clamps nothing, by tensor or by index of an axis",
@@ -363,7 +365,7 @@ OPERATIONS = (
     Operation(
         "quantize_bfp16_to",
         _bfp16_to_rule,
-        _run_bfp16,
+        run_bfp16,
         _straight,
         _ONLY_FLOAT32,
         "16-bit mantissas with given exponents; clamped and lost are counted",

@@ -31,7 +31,7 @@ def _take_rule(operands: Types, attributes: Attributes) -> TensorType:
     return TensorType((*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]), x.format)
 
 
-def _inside(op: str, index: np.ndarray, size: int) -> None:
+def check_inside(op: str, index: np.ndarray, size: int) -> None:
     """OperandError when an index names no element of an axis of this size."""
     if index.size and (index.min() < 0 or index.max() >= size):
         first = int(index[(index < 0) | (index >= size)][0])
@@ -40,7 +40,7 @@ def _inside(op: str, index: np.ndarray, size: int) -> None:
 
 
 def _run_take(x: np.ndarray, index: np.ndarray, *, axis: int) -> np.ndarray:
-    _inside("take", index, x.shape[axis])
+    check_inside("take", index, x.shape[axis])
     return np.asarray(x.take(index, axis, mode="clip"))  # clips nothing: it is the quick way
 
 
@@ -102,7 +102,7 @@ def _scattered(c: np.ndarray, index: np.ndarray, axis: int, size: int) -> np.nda
 
 def _run_scatter(c: np.ndarray, index: np.ndarray, *, axis: int, size: int):
     """float32: each sum is rounded; integers: exact, or refused."""
-    _inside("scatter_add", index, size)
+    check_inside("scatter_add", index, size)
     if c.dtype.kind != "f":
         sums = _exact.accumulated(
             "scatter_add", c, index.size, lambda v: _scattered(v, index, axis, size), c.dtype

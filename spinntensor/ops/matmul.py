@@ -16,6 +16,7 @@ from spinntensor.kernels.host_products import (
     float_product,
     mantissa_product,
     mantissa_product_bfp16,
+    mantissa_product_exact,
     stacked,
 )
 from spinntensor.ops._products import (
@@ -93,14 +94,29 @@ def _units(x: Quantized, lines: tuple[int, ...], last: bool) -> np.ndarray:
     return out.reshape(prod(lines[:-1]), lines[-1])
 
 
-def _run(a: Any, b: Any, *, a_zero: int = 0, b_zero: int = 0, format: str = "float32") -> Value | Counted:
+def run_matmul(
+    a: Any,
+    b: Any,
+    *,
+    a_zero: int = 0,
+    b_zero: int = 0,
+    format: str = "float32",
+    shifts: tuple[int, int] | None = None,
+) -> Value | Counted:
+    """The product; the rule has looked at everything.
+
+    shifts : to 13 bits, of the bfp16 tensors that a and b are parts of; None where they are whole.
+    format : also `sums`, of bfp16: the exact sums, float64.
+    """
     shape = (*a.shape[:-1], b.shape[-1])
     if isinstance(a, Quantized):
         units = _units(a, a.shape[:-1], False), _units(b, (*b.shape[:-2], b.shape[-1]), True)
+        if format == "sums":
+            return mantissa_product_exact(stacked(a.data), stacked(b.data), *units, shifts)[0].reshape(shape)
         if format == "bfp16":
             q, e, saturated = mantissa_product_bfp16(stacked(a.data), stacked(b.data), *units)
             return counted(Quantized(one_exponent(e), q.reshape(shape)), saturated=saturated)
-        y, overflowed = mantissa_product(stacked(a.data), stacked(b.data), *units)
+        y, overflowed = mantissa_product(stacked(a.data), stacked(b.data), *units, shifts)
         return counted(y.reshape(shape), overflowed=overflowed)
     if a.dtype == np.float32:
         y, nonfinite, overflowed = float_product(stacked(a), stacked(b))
@@ -132,7 +148,7 @@ OPERATIONS = (
     Operation(
         "matmul",
         _rule,
-        _run,
+        run_matmul,
         _gradient,
         ("float32", "bfp16", *BYTES),
         "matrix product of stacks; exact sums, rounded once (8-bit integers: not at all)",

@@ -6,7 +6,7 @@ nothing else. Operations with the same seed and counter share their words: give 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any
 
@@ -48,10 +48,9 @@ def _words(counter: np.ndarray, seed: int, shape: tuple[int, ...]) -> np.ndarray
     return random_words(Stochastic(seed, int(counter)), prod(shape))
 
 
-def _run_uniform(counter: np.ndarray, *, seed: int, shape: Any) -> np.ndarray:
+def _uniform(words: np.ndarray) -> np.ndarray:
     """Upper 24 bits of the word, times 2**-24."""
-    bits = _words(counter, seed, shape) >> np.uint32(8)
-    return (bits.astype(np.float32) * np.float32(2.0**-24)).reshape(shape)
+    return (words >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24)
 
 
 @njit(cache=True, nogil=True)
@@ -79,11 +78,10 @@ def _quantiles(words: Any, table: Any, y: Any) -> None:
         y[i] = np.float32(-x if q < 0.0 else x)
 
 
-def _run_normal(counter: np.ndarray, *, seed: int, shape: Any) -> np.ndarray:
-    words = _words(counter, seed, shape)
+def _normal(words: np.ndarray) -> np.ndarray:
     y = np.empty(words.size, np.float32)
     _quantiles(words, log_table(), y)
-    return y.reshape(shape)
+    return y
 
 
 @njit(cache=True, nogil=True)
@@ -93,20 +91,30 @@ def _shares(words: Any, low: Any, count: Any, y: Any) -> None:
         y[i] = np.int32(low + np.int64(np.uint64(words[i]) * np.uint64(count) >> np.uint64(32)))
 
 
-def _run_integers(counter: np.ndarray, *, seed: int, shape: Any, low: int, high: int) -> np.ndarray:
+def _integers(words: np.ndarray, low: int, high: int) -> np.ndarray:
     """Every number has its share of the words, up to one word: 2**-32."""
-    words = _words(counter, seed, shape)
     y = np.empty(words.size, np.int32)
     _shares(words, low, high - low, y)
-    return y.reshape(shape)
+    return y
 
 
-def _random(op: str, form: str, run: Callable[..., np.ndarray], summary: str, *more: str) -> Operation:
+OF_WORDS: Mapping[str, Callable[..., np.ndarray]] = {
+    "random_uniform": _uniform,
+    "random_normal": _normal,
+    "random_integers": _integers,
+}
+"""`(words of some elements, low=, high=) -> these elements`, flat, by operation."""
+
+
+def _random(op: str, form: str, summary: str, *more: str) -> Operation:
+    def run(counter: np.ndarray, *, seed: int, shape: Any, **bounds: int) -> np.ndarray:
+        return OF_WORDS[op](_words(counter, seed, shape), **bounds).reshape(shape)
+
     return Operation(op, _rule(op, form, *more), run, None, ("int64",), summary)
 
 
 OPERATIONS = (
-    _random("random_uniform", "float32", _run_uniform, "multiples of 2**-24, from 0 to below 1"),
-    _random("random_normal", "float32", _run_normal, "mean 0 and variance 1, up to 6.34 in magnitude"),
-    _random("random_integers", "int32", _run_integers, "integers from low to below high", "low", "high"),
+    _random("random_uniform", "float32", "multiples of 2**-24, from 0 to below 1"),
+    _random("random_normal", "float32", "mean 0 and variance 1, up to 6.34 in magnitude"),
+    _random("random_integers", "int32", "integers from low to below high", "low", "high"),
 )

@@ -31,7 +31,8 @@ from spinntensor.report.files import writable, write_whole
 from spinntensor.report.goals import scores
 from spinntensor.report.line import Line, shape_text
 from spinntensor.report.peers import peers
-from spinntensor.report.performance import page
+from spinntensor.report.performance import PART, page
+from spinntensor.report.section import section, write_section
 
 SEED = 1
 GEMM = "gemm_s16_3x3_outer_u32"
@@ -158,7 +159,7 @@ def main_kernels(
     UnknownKernelError when `only` selects nothing, OutputError when a file cannot be written: both before anything
     is measured.
     """
-    json_file, markdown_file = json and writable(json), markdown and writable(markdown)
+    json_file, markdown_file = json and writable(json), markdown and section(markdown, PART)
     plot_file = plot and writable(plot, roofline.SUFFIXES)
     if plot_file:
         roofline.pyplot()  # missing? then say so now
@@ -173,7 +174,7 @@ def main_kernels(
     if plot_file:
         write_whole(plot_file, lambda part: roofline.draw(measured, part))
     if markdown_file:
-        write_whole(markdown_file, lambda part: part.write_text(page(measured)))
+        write_section(markdown_file, PART, page(measured))
     for score in scores(measured):
         if score.verdict == "missed":
             goal = score.goal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,8 @@ def _conv2d() -> Iterator[Composition]:
 def _winograd() -> Iterator[Composition]:
     for shape in winograd_tile.bench:
         operands = winograd_tile.sample(np.random.default_rng(SEED), shape, False)
-        tile = winograd_tile.build(winograd_tile.WinogradTile(**shape), operands)
+        sizes: dict[str, Any] = dict(shape)
+        tile = winograd_tile.build(winograd_tile.WinogradTile(**sizes), operands)
         label = shape_text(shape)
         yield Composition(tile.name, label, tile, winograd_tile.twin(operands), _y, winograd_tile.work(shape))
 

@@ -1,4 +1,4 @@
-"""Writes the performance page: how the figures came about, and the benchmark lines as one table."""
+"""Writes the kernels' part of the performance page: how the figures came about, and its lines as one table."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from spinntensor.report.goals import Score, scores
 from spinntensor.report.line import Line
 
-HEAD = """# Performance of the kernels
+PART = "kernels"
+"""Name of the part of the page that this writes."""
 
-This page is generated: `spinntensor bench kernels --markdown docs/performance.md --plot docs/roofline.svg`.
+HEAD = """## Kernels
+
+This part is generated: `spinntensor bench kernels --markdown docs/performance.md --plot docs/roofline.svg`.
 
 * Every line was executed: the compiled ARM code of the package on one emulated core. Its result was compared bit for
   bit with the host twin ("PASS"), which the tests compare with independent models.
@@ -23,7 +26,7 @@ This page is generated: `spinntensor bench kernels --markdown docs/performance.m
 * Kernels are named operation, type, block, unroll; a `_tile` line counts all kernels of the tile, one by one.
 
 {goals}
-## All lines
+### All lines
 
 ![Kernels under their roofs](roofline.svg)
 
@@ -32,7 +35,7 @@ This page is generated: `spinntensor bench kernels --markdown docs/performance.m
 """
 
 
-GOALS_HEAD = """## Goals
+GOALS_HEAD = """### Goals
 
 What the kernels are held to. **At the bound**: the figure that loads, stores and arithmetic of the inner loop alone
 would give, with no loop, call, stall or rim; where a goal was missed, it says how far this kind of block can go at all.
@@ -79,7 +82,7 @@ def _goal(score: Score) -> str:
 
 
 def page(lines: Sequence[Line]) -> str:
-    """The page for these benchmark lines."""
+    """The part for these benchmark lines."""
     reached = list(scores(lines))
     goals = GOALS_HEAD + "\n".join(_goal(s) for s in reached) + "\n" if reached else ""
     return HEAD.replace("{goals}", goals) + "\n".join(_row(m) for m in lines) + "\n"

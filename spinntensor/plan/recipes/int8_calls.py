@@ -1,0 +1,66 @@
+"""Calls of the int8 kernels by their sizes, as recipes list them, and regions by what they need.
+
+Weights are taken to be symmetric (-127..127), so that none needs a patch, and multipliers not to make ties: then the
+estimators' other switches are 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from spinntensor.plan.recipe import Call, Region, Transfer
+
+DOUBLE = 8
+"""Bytes of a double word, to which regions and transfers are rounded up."""
+
+
+def call(kernel: str, count: int = 1, **shape: int) -> Call:
+    """`count` calls of a kernel on this shape."""
+    return Call(kernel, tuple(sorted(shape.items())), count)
+
+
+def merged(calls: Iterable[Call]) -> tuple[Call, ...]:
+    """Equal calls as one with their number, in order of first use."""
+    found: dict[tuple[str, tuple[tuple[str, int], ...]], int] = {}
+    for one in calls:
+        if one.count:
+            key = one.kernel, one.shape
+            found[key] = found.get(key, 0) + one.count
+    return tuple(Call(kernel, shape, count) for (kernel, shape), count in found.items())
+
+
+def rounded(nbytes: int) -> int:
+    """Bytes in whole double words."""
+    return -(-nbytes // DOUBLE) * DOUBLE
+
+
+def transfer(operand: str, nbytes: int, pieces: int = 1) -> Transfer:
+    """`nbytes` in so many equal pieces, each in whole double words."""
+    return Transfer(operand, pieces * rounded(-(-nbytes // pieces)), pieces)
+
+
+def regions(sizes: Mapping[str, int], twice: Iterable[str]) -> tuple[Region, ...]:
+    """Regions of these bytes, with two places where named in `twice`."""
+    names = frozenset(twice)
+    return tuple(Region(name, rounded(nbytes), 2 if name in names else 1) for name, nbytes in sizes.items())
+
+
+def gemm(m: int, n: int, k: int, accumulate: int = 0, count: int = 1) -> Call:
+    """Product of A[m,k] and B[k,n] on outer panels."""
+    return call("gemm_s16_3x3_outer_u32", count, m=m, n=n, k=k, accumulate=accumulate)
+
+
+def unpack(m: int, k: int, count: int = 1) -> Call:
+    """Expansion of packed weights A[m,k]."""
+    return call("unpack_s8_outer_u32", count, m=m, k=k, patches=0)
+
+
+def requantize(m: int, n: int, signed: bool, count: int = 1) -> Call:
+    """Sums [m,n] to bytes."""
+    kernel = f"requantize_s32_{'s8' if signed else 'u8'}_x16"
+    return call(kernel, count, m=m, n=n, ties=0, shifts=0, odd=0, relu=0)
+
+
+def residual_add(n: int, signed: bool, count: int = 1) -> Call:
+    """Sum of two arrays of n bytes."""
+    return call(f"residual_add_{'s8' if signed else 'u8'}_x16", count, n=n, ties=0, odd=0, relu=0)
