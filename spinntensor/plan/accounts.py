@@ -36,7 +36,7 @@ def layer(
             kernels += run.count * cost.kernels
             engine += run.count * cost.engine
     works = [*choice.works(facts, TILES), *choice.works(facts, JOIN)]
-    waited = sum(w.body - w.issue for w in works)
+    waited = sum(w.lead + w.body + w.tail - w.issue for w in works)
     busy = choice.busy(facts)
     slowest = max(b + bell for b, bell in zip(busy, bells, strict=True))
     terms = {

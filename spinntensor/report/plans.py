@@ -36,7 +36,7 @@ class Case:
     ----------
     name, model, format : of the network.
     figure : what is looked at, in words; `read` takes it from the plan.
-    must, aim : what has to be reached; None where the plan itself is the check.
+    must, aim : what has to be reached, and what is aimed at, if anything is.
     less : whether less is better.
     objective, batch, train : as for `spinntensor plan`.
     """
