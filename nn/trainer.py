@@ -116,6 +116,14 @@ class Trainer:
         assert self._step is not None
         return self._step.graph(self.optimizer.rates(), given)
 
+    def roles(self, given: list[Batch]) -> dict[int, str]:
+        """What each variable of `graph` is, by the id of its node: weights, statistics, or a state of the optimiser."""
+        assert self._step is not None and self._trained is not None
+        words = {id(v): name for slots in self.optimizer.slots for name, v in slots.items()}
+        words |= {id(v): "weights" for v in self._trained}
+        found = self._step.variables(self.optimizer.rates(), given)
+        return {number: words.get(id(v), "statistics") for number, v in found.items()}
+
     def train(self, given: list[Batch], totals: Totals, epoch: int = 0, step: int = 0) -> None:
         """One update step; DivergenceError, and the weights as before, when the loss is not finite."""
         assert self._step is not None

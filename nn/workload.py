@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,7 @@ class Workload:
     batch : samples that the graph takes at a time.
     graph : after the exact passes.
     training : whether it is a training step.
+    roles : what each variable is, by the id of its node: `weights`, `momentum` and so on.
     """
 
     model: str
@@ -39,6 +41,7 @@ class Workload:
     batch: int
     graph: Graph
     training: bool = False
+    roles: Mapping[int, str] = field(default_factory=dict)
 
 
 def inference(
@@ -87,7 +90,8 @@ def training(model: Model, format: str, batch: int) -> Workload:
     trainer.build()
     xs = tuple(np.zeros((batch, *s.shape), np.float32) for s in model.inputs)
     ys = trainer.objective.targets([np.zeros(batch, np.int64) for _ in model.outputs])
-    return Workload(model.name, format, batch, optimised(trainer.graph([(xs, ys)])), True)
+    given = [(xs, ys)]
+    return Workload(model.name, format, batch, optimised(trainer.graph(given)), True, trainer.roles(given))
 
 
 def _samples(model: Model) -> np.ndarray:

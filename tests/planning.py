@@ -8,17 +8,20 @@ import numpy as np
 
 from spinntensor import nn
 from spinntensor.abi import memory
-from spinntensor.lower import lower
 from spinntensor.machine.geometry import ROOT, chip
 from spinntensor.machine.tile_engine import OPERANDS_AT
-from spinntensor.nn.workload import inference
+from spinntensor.nn.workload import inference, training
 from spinntensor.plan.code import code_bytes, room
 from spinntensor.plan.execute import checked
+from spinntensor.plan.keep import lowered_with
 
 
-def network(rng):
-    """A small network of convolutions with sizes drawn at random: strides, a branch, pooling, dense layers."""
-    sizes = [int(rng.choice([3, 8, 12, 16, 24, 64, 128])) for _ in range(3)]
+def network(rng, widths=(3, 8, 12, 16, 24, 64, 128), window=nn.MaxPool2D):
+    """A small network of convolutions with sizes drawn at random: strides, a branch, pooling, dense layers.
+
+    widths : channels of layers; window : the pooling layer.
+    """
+    sizes = [int(rng.choice(widths)) for _ in range(3)]
     height, width = (int(n) for n in rng.integers(5, 15, 2))
     x = start = nn.Input((height, width, int(rng.choice([1, 3, 8]))))
     for channels in sizes:
@@ -29,15 +32,16 @@ def network(rng):
         y = nn.Conv2D(sizes[-1], 3, padding="same")(x)
         x = nn.Activation("relu")(nn.Add()([x, y]))
     if rng.integers(2) and min(x.shape[:2]) >= 2:
-        x = nn.MaxPool2D(2)(x)
+        x = window(2)(x)
     x = nn.GlobalAveragePool()(x) if rng.integers(2) else nn.Flatten()(x)
     return nn.Model(start, nn.Dense(int(rng.integers(2, 40)))(x), name="random", seed=int(rng.integers(99)))
 
 
-def small(seed, batch, format="int8"):
-    """The graph of a random small network."""
+def small(seed, batch, format="int8", train=False):
+    """The graph of a random small network, or of a step that trains it."""
     rng = np.random.default_rng(seed)
-    return inference(network(rng), format, batch).graph
+    model = network(rng) if format == "int8" else network(rng, (8, 12, 16, 24), nn.AveragePool2D)
+    return (training if train else inference)(model, format, batch).graph
 
 
 def machine(rng, dead=0):
@@ -49,7 +53,7 @@ def machine(rng, dead=0):
 
 def valid(plan, graph, where):
     """All that a plan promises about its tiles, memories and workers."""
-    lowered = lower(graph, residual=True)
+    lowered = lowered_with(graph, plan.recomputed)
     assert len(plan.layers) == len(lowered.stages)
     assert len(plan.workers) == where.workers
     room_bytes = memory.STACK_LIMIT - OPERANDS_AT

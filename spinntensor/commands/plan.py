@@ -77,6 +77,7 @@ def main(
             objective=objective,
             batch=work.batch,
             training=work.training,
+            roles=work.roles,
         )
     seconds = time.perf_counter() - start
     print(plan_text.why(made, why, where.facts) if why else plan_text.text(made, where.facts))

@@ -7,7 +7,7 @@ reduction with what it sums up. Nothing here says how a stage is cut, which core
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from spinntensor.graph.graph import Graph
@@ -66,12 +66,14 @@ class Stage:
 class Lowered:
     """A graph and its stages, in an order in which operands come first.
 
-    `alias` names, for a node that is only another view of the same bytes (reshape), the node that holds them.
+    `alias` names, for a node that is only another view of the same bytes (reshape), the node that holds them; `copies`,
+    for a node that computes a value again (`lower.recompute`), the node that it repeats.
     """
 
     graph: Graph
     stages: tuple[Stage, ...]
     alias: Mapping[int, int]
+    copies: Mapping[int, int] = field(default_factory=dict)
 
     def home(self, number: int) -> int:
         """The node whose bytes hold the value of this one."""

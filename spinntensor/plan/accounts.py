@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from spinntensor.lower.stage import Lowered, Stage
 from spinntensor.machine.geometry import Machine
 from spinntensor.plan.cost import tile_cost
@@ -20,15 +22,12 @@ def layer(
     choice: Choice,
     runner: Choice | None,
     schedule: Schedule,
+    rung: Mapping[int, Sequence[float]],
     context: Context,
 ) -> Layer:
-    """A stage as it is planned, with the terms of its cost."""
+    """A stage as it is planned, with the terms of its cost; `rung` is what `bell_cycles` gives."""
     facts, workers = context.facts, context.workers
-    heard, rung = doorbell_counts(schedule.shares)
-    bells = [0.0] * workers
-    for share in schedule.shares:
-        if share.stage == stage.number:
-            bells[share.worker] += schedule.bells.cost * (heard[share.number] + rung[share.number])
+    bells = rung.get(stage.number, (0.0,) * workers)
     kernels = engine = 0.0
     for rows in (choice.tiles, choice.joins):
         for run in (run for row in rows for run in row):
@@ -67,6 +66,16 @@ def layer(
         _bound(stage, lowered, terms, schedule),
         _words(runner, context),
     )
+
+
+def bell_cycles(schedule: Schedule, workers: int) -> dict[int, list[float]]:
+    """For each stage the cycles that each worker spends on doorbells in a period."""
+    heard, rung = doorbell_counts(schedule.shares)
+    found: dict[int, list[float]] = {}
+    for share in schedule.shares:
+        bells = heard[share.number] + rung[share.number]
+        found.setdefault(share.stage, [0.0] * workers)[share.worker] += schedule.bells.cost * bells
+    return found
 
 
 def _bound(stage: Stage, lowered: Lowered, terms: dict[str, float], schedule: Schedule) -> str:

@@ -166,6 +166,8 @@ def execute(lowered: Lowered, cuts: Sequence[Cut], values: Mapping[int, Value]) 
     counts: dict[int, Counter[str]] = {}
 
     def counting(number: int, found: Mapping[str, int]) -> None:
+        if number in lowered.copies:
+            return  # has been counted where it was computed first
         counts.setdefault(number, Counter()).update({name: n for name, n in found.items() if n})
 
     with np.errstate(all="ignore"):  # what numbers do is counted by the operations themselves

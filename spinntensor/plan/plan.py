@@ -136,6 +136,8 @@ class Plan:
     totals : what it is worth.
     spans : the simulated time line of a few periods.
     variants : totals at other figures of the machine, by what was changed.
+    recomputed : nodes that a training step computes again instead of keeping a value; the layers are those of
+        `plan.keep.lowered_with(graph, recomputed)`.
     """
 
     model: str
@@ -152,3 +154,4 @@ class Plan:
     totals: Totals
     spans: tuple[Span, ...]
     variants: tuple[tuple[str, Totals], ...] = ()
+    recomputed: tuple[tuple[int, ...], ...] = ()

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from types import MappingProxyType
 
 from spinntensor.abi.engine import COMMAND
 from spinntensor.errors import ITCMError, OperandError, SDRAMError, UnsupportedError
 from spinntensor.graph.graph import Graph
-from spinntensor.lower import lower
 from spinntensor.lower.stage import Lowered, Stage
 from spinntensor.machine.facts import Facts, variants
 from spinntensor.machine.geometry import Machine
-from spinntensor.plan import code
-from spinntensor.plan.accounts import layer, totals
+from spinntensor.plan import code, sdram
+from spinntensor.plan.accounts import bell_cycles, layer, totals
 from spinntensor.plan.code import Option
+from spinntensor.plan.keep import Cone, kept, lowered_with, whole_values
+from spinntensor.plan.layout import Layout
 from spinntensor.plan.needs import rules
 from spinntensor.plan.partition import (
     LATENCY,
@@ -27,7 +29,7 @@ from spinntensor.plan.partition import (
     drafts,
     laid_out,
 )
-from spinntensor.plan.plan import Plan
+from spinntensor.plan.plan import Plan, Totals
 from spinntensor.plan.recipe import Recipe
 from spinntensor.plan.schedule import Schedule, busiest, scheduled
 from spinntensor.plan.share import JOIN, TILES, Share
@@ -53,6 +55,7 @@ class Chosen:
     context: Context
     choices: tuple[Choice, ...]
     runners: tuple[Choice | None, ...]
+    roles: Mapping[int, str]
 
     def works(self, facts: Facts) -> dict[tuple[int, str], tuple[Work, ...]]:
         """What each worker does in each step of each stage, under these figures."""
@@ -72,6 +75,7 @@ def plan(
     objective: str = THROUGHPUT,
     batch: int = 1,
     training: bool = False,
+    roles: Mapping[int, str] = MappingProxyType({}),
 ) -> Plan:
     """How `graph` runs on `machine`, which has one chip.
 
@@ -82,6 +86,7 @@ def plan(
     objective : `throughput`, a stream of periods, or `latency`, one period alone.
     batch : images that the graph takes.
     training : whether it is a training step, whose periods follow each other.
+    roles : what variables are, by the ids of their nodes, for the error of a model that does not fit.
 
     Equal input gives an equal plan.
 
@@ -95,14 +100,46 @@ def plan(
     if len(machine.chips) != 1:
         received = f"{machine.name}, {len(machine.chips)} chips"
         raise OperandError("plan", "machine", received, "one chip", "take machine chip")
+    cones: tuple[Cone, ...] = ()
+    if training:
+        cones = kept(graph, _layouts(machine), machine.facts.sdram_usable_bytes)
+    while True:
+        lowered = lowered_with(graph, cones)
+        try:
+            return _planned(lowered, cones, machine, (model, format, objective), batch, training, roles)
+        except SDRAMError as error:
+            live = sdram.live_bytes(whole_values(lowered, _layouts(machine)(lowered), roles))
+            more = kept(graph, _layouts(machine), live - (error.needed - error.available)) if training else ()
+            if len(more) <= len(cones):
+                raise
+            cones = more
+
+
+def _layouts(machine: Machine) -> Callable[[Lowered], Callable[[int], Layout]]:
+    """How the values of a lowered graph lie in the machine's SDRAM."""
+    return lambda lowered: Setting(lowered, machine.facts, machine.workers).layout
+
+
+def _planned(
+    lowered: Lowered,
+    cones: tuple[Cone, ...],
+    machine: Machine,
+    names: tuple[str, str, str],
+    batch: int,
+    training: bool,
+    roles: Mapping[int, str],
+) -> Plan:
+    """The plan of a lowered graph; `names` are those of model, format and objective."""
     facts, workers = machine.facts, machine.workers
-    lowered = lower(graph, residual=True)
+    model, format, objective = names
     setting = Setting(lowered, facts, workers)
     context = Context(facts, workers, objective)
+    sdram.check(whole_values(lowered, setting.layout, roles), facts, batch)
     candidates = _candidates(setting, context)
-    found, schedule = _fitting(setting, context, candidates, batch, training)
+    found, schedule = _fitting(setting, context, candidates, batch, training, roles)
+    rung = bell_cycles(schedule, workers)
     made = tuple(
-        layer(lowered, stage, choice, runner, schedule, context)
+        layer(lowered, stage, choice, runner, schedule, rung, context)
         for stage, choice, runner in zip(lowered.stages, found.choices, found.runners, strict=True)
     )
     return Plan(
@@ -120,6 +157,7 @@ def plan(
         totals(lowered, schedule, machine, batch),
         schedule.line.spans,
         tuple(_variants(found, schedule, machine, batch)),
+        cones,
     )
 
 
@@ -148,11 +186,12 @@ def _fitting(
     candidates: Sequence[tuple[Draft, ...]],
     batch: int,
     training: bool,
+    roles: Mapping[int, str],
 ) -> tuple[Chosen, Schedule]:
     """Choices whose code fits the ITCM and whose values fit the SDRAM, with their schedule."""
     picked = _picked(setting, context.facts, candidates)
     for attempt in range(LEANER):
-        found = _cut(setting, context, candidates, picked)
+        found = _cut(setting, context, candidates, picked, roles)
         try:
             return found, _best_schedule(found, batch, training)
         except SDRAMError as error:
@@ -209,7 +248,11 @@ def packed_bytes(stage: Stage, draft: Draft | Choice) -> int:
 
 
 def _cut(
-    setting: Setting, context: Context, candidates: Sequence[tuple[Draft, ...]], picked: Sequence[Draft]
+    setting: Setting,
+    context: Context,
+    candidates: Sequence[tuple[Draft, ...]],
+    picked: Sequence[Draft],
+    roles: Mapping[int, str],
 ) -> Chosen:
     """Each stage laid out tile by tile; what is left over goes to the workers that have least so far."""
     allowed = frozenset(kernel for draft in picked for kernel in draft.kernels)
@@ -228,7 +271,7 @@ def _cut(
         runners.append(next((c for c in found[1:] if c.recipe != found[0].recipe), None))
         for worker, busy in enumerate(found[0].busy(context.facts)):
             loads[worker] += busy
-    return Chosen(setting.lowered, setting, context, tuple(choices), tuple(runners))
+    return Chosen(setting.lowered, setting, context, tuple(choices), tuple(runners), roles)
 
 
 def _best_schedule(found: Chosen, batch: int, training: bool) -> Schedule:
@@ -264,6 +307,7 @@ def _schedule(found: Chosen, batch: int, phases: int) -> Schedule:
         phases,
         [sum(_tasks(c, worker) for c in found.choices) for worker in range(workers)],
         code.code_bytes(kernels) + code.size_of(code.ENGINE) + COMMAND.size * _procedures(found.choices),
+        roles=found.roles,
     )
 
 
@@ -294,7 +338,9 @@ def _each(recipe: Recipe, fresh: frozenset[str]) -> int:
     return moves + 1 + sum(call.count for call in recipe.calls)
 
 
-def _variants(found: Chosen, schedule: Schedule, machine: Machine, batch: int):
+def _variants(
+    found: Chosen, schedule: Schedule, machine: Machine, batch: int
+) -> Iterator[tuple[str, Totals]]:
     """The plan's totals under other figures that were never measured; the plan itself stays."""
     for facts in variants(machine.facts):
         works = found.works(facts)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from spinntensor.machine.geometry import chip, spinn3, spinn5
-from spinntensor.plan.values import FIXED, Value
+from spinntensor.plan.values import FIXED, STATE, Value
 
 _PLURAL = {"input": "inputs", "output": "outputs", "activation": "activations", "partial": "partial sums"}
 _MOST_BOARDS = 1200
@@ -16,7 +17,7 @@ def consumers(values: Sequence[Value]) -> dict[str, int]:
     """Bytes by what they are for, all values counted in full, those that share bytes as well."""
     found: dict[str, int] = {}
     for value in values:
-        name = _PLURAL.get(value.role, value.role)
+        name = value.name.partition(" ")[0] if value.role == STATE else _PLURAL.get(value.role, value.role)
         found[name] = found.get(name, 0) + value.total
     return found
 
@@ -24,11 +25,12 @@ def consumers(values: Sequence[Value]) -> dict[str, int]:
 def smallest(values: Sequence[Value], needed: int, limit: int, images: int) -> tuple[str, str]:
     """The smallest machine that has the room, as the grammar spells it, and the arithmetic behind it in words.
 
-    Two ways are tried, the one with fewer chips is named, data parallel when both need as many:
+    Three ways are tried, the one with fewest chips is named, the first of those that need as many:
 
     - data parallel: each chip holds weights, state, programs and code, and computes a part of the images; what is not
       fixed shrinks with them.
     - pipeline: each chip holds consecutive stages with all they read and make, nothing on bytes of something else.
+    - both: several such pipelines, each of which computes a part of the images.
     """
     fixed = sum(v.total for v in values if v.role in FIXED)
     found = []
@@ -40,13 +42,18 @@ def smallest(values: Sequence[Value], needed: int, limit: int, images: int) -> t
         found.append((chips, 0, words))
     stages = _pipeline(values, limit)
     if stages is not None:
-        found.append(
+        words = f"pipeline, {stages:,} chips that hold consecutive layers with all they read and make"
+        found.append((stages, 1, words))
+    else:
+        found += [
             (
-                stages,
-                1,
-                f"pipeline, {stages:,} chips that hold consecutive layers with all they read and make",
+                lines * long,
+                2,
+                f"{lines * long:,} chips, {lines:,} pipelines of {long:,} that hold consecutive layers, each for at "
+                f"most {-(-images // lines):,} of {images:,} images",
             )
-        )
+            for lines, long in _both(values, limit, images)
+        ]
     for chips, _, words in sorted(found):
         name = machine_of(chips)
         if name:
@@ -73,6 +80,24 @@ def _parallel(fixed: int, moving: int, limit: int, images: int) -> tuple[int, in
     """Fewest chips, and images on each, when images are dealt out; None when one image is too many."""
     each = next((n for n in range(images, 0, -1) if fixed + _part(moving, n, images) <= limit), 0)
     return (-(-images // each), each) if each else None
+
+
+def _both(values: Sequence[Value], limit: int, images: int) -> Iterator[tuple[int, int]]:
+    """Numbers of pipelines among which the images are dealt, and chips of each, for those that fit."""
+    seen = set()
+    for lines in range(2, images + 1):
+        each = -(-images // lines)
+        if each not in seen:
+            seen.add(each)
+            mine = [v if v.role in FIXED else _less(v, each, images) for v in values]
+            long = _pipeline(mine, limit)
+            if long is not None:
+                yield lines, long
+
+
+def _less(value: Value, images: int, of: int) -> Value:
+    """A value of some of a batch's images."""
+    return replace(value, nbytes=_part(value.nbytes, images, of))
 
 
 def _pipeline(values: Sequence[Value], limit: int) -> int | None:

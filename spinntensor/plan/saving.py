@@ -44,7 +44,7 @@ def to_json(plan: Plan, plan_s: float | None = None) -> dict[str, Any]:
     record |= encode(plan.totals, Totals)
     record |= {"plan_s": plan_s, "plan_sha256": ""}
     record["layers"] = [_layer(layer) for layer in plan.layers]
-    for name in ("workers", "order", "variants"):
+    for name in ("workers", "order", "variants", "recomputed"):
         record[name] = encode(getattr(plan, name), kinds[name])
     for name in TABLES:
         record[name] = _table(getattr(plan, name), kinds[name])

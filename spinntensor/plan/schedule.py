@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from types import MappingProxyType
 
 from spinntensor.lower.stage import Lowered
 from spinntensor.machine.facts import Facts
@@ -74,12 +75,13 @@ def scheduled(
     commands: Sequence[int] = (),
     code: int = 0,
     batches: int = 3,
+    roles: Mapping[int, str] = MappingProxyType({}),
 ) -> Schedule:
     """Shares, memory and simulated time of a plan.
 
     Parameters
     ----------
-    cuts, work, reads, layout, packed, commands, code : as for `shares` and `values`.
+    cuts, work, reads, layout, packed, commands, code, roles : as for `shares` and `values`.
     phases : groups of stages, balanced by the busiest worker of each stage; 1 for graphs with variables.
     batches : of the time line.
 
@@ -91,7 +93,7 @@ def scheduled(
         owners = cuts[stage].joiners if step == JOIN else cuts[stage].owners
         loads[stage] += max((work(stage, step, w).body for w in set(owners)), default=0.0)
     groups = phases_of(loads, phases)
-    found = values(lowered, cuts, reads, layout, packed, commands, code, groups)
+    found = values(lowered, cuts, reads, layout, packed, commands, code, groups, roles)
     memory = placed(found, facts, images)
     host = host_cycles(lowered, layout, facts)
     made = shares(

@@ -68,6 +68,14 @@ def placed(values: Sequence[Value], facts: Facts, images: int = 1) -> Memory:
     return memory
 
 
+def check(values: Sequence[Value], facts: Facts, images: int = 1) -> None:
+    """SDRAMError where even the values that live at the same time are too many bytes, wherever they lie."""
+    limit, live = facts.sdram_usable_bytes, live_bytes(values)
+    if live > limit:
+        machine, reason = smallest(values, live, limit, images)
+        raise SDRAMError(live, limit, consumers(values), machine, reason)
+
+
 def saving(values: Sequence[Value], node: int) -> int:
     """Bytes that the plan takes less when the value of a node is computed again instead of kept; never below 0.
 
@@ -135,7 +143,7 @@ def _placed(values: Sequence[Value]) -> Memory:
     listed = tuple(buffers[i] for i in range(len(values)))
     nbytes = max((b + block.nbytes for b, block in zip(bases, blocks, strict=True)), default=0)
     groups = {i: number for number, members in enumerate(arenas.values()) for i in members}
-    return Memory(listed, nbytes, _live(values), tuple(_reuses(values, listed, groups)))
+    return Memory(listed, nbytes, live_bytes(values), tuple(_reuses(values, listed, groups)))
 
 
 def _buffer(value: Value, address: int, copies: int, stride: int) -> Buffer:
@@ -169,7 +177,14 @@ def fitted(blocks: Sequence[_Block]) -> list[int]:
     return found
 
 
-def _live(values: Sequence[Value]) -> int:
+def fullest(values: Sequence[Value]) -> int:
+    """The stage in which most bytes are in use, of values in one phase."""
+    mortal = [v for v in values if v.first >= 0]
+    sizes = {s: sum(v.total for v in mortal if v.first <= s <= v.last) for s in {v.first for v in mortal}}
+    return max(sizes, key=lambda s: (sizes[s], -s), default=0)
+
+
+def live_bytes(values: Sequence[Value]) -> int:
     """The most bytes in use in any stage; phases are in use all at once."""
     always = sum(v.total for v in values if v.first < 0 or v.copies > 1)
     most: dict[int, int] = {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from types import MappingProxyType
 
 from spinntensor.abi.engine import BLOCK, COMMAND
 from spinntensor.graph.graph import CONSTANT, INPUT, VARIABLE
@@ -23,7 +24,9 @@ Owners = tuple[frozenset[int], ...]
 Readers = Mapping[int, tuple[int, ...]]
 """For each node that holds bytes, the numbers of the stages that read them."""
 
-FIXED = ("weights", "state", "program", "code")
+STATE = "state"
+"""Role of variables."""
+FIXED = ("weights", STATE, "program", "code")
 """Roles whose bytes do not grow with the batch."""
 
 
@@ -71,6 +74,7 @@ def values(
     commands: Sequence[int] = (),
     code: int = 0,
     phases: Sequence[int] = (),
+    roles: Mapping[int, str] = MappingProxyType({}),
 ) -> tuple[Value, ...]:
     """All values of a plan: constants and state first, then what each stage makes, programs and code last.
 
@@ -81,12 +85,13 @@ def values(
     commands : of each worker's tile engine in a period; programs are whole blocks of them.
     code : bytes of the image that the workers load.
     phases : of each stage, 0 for all by default.
+    roles : what variables are called, by the ids of their nodes, such as weights or momentum.
     """
     phases = tuple(phases) or (0,) * len(lowered.stages)
     read, over = readers(lowered), in_place(lowered, cuts, reads)
     found = [
         *_constants(lowered, layout, packed, read),
-        *_variables(lowered, layout, over, read),
+        *_variables(lowered, layout, over, read, roles),
         *_inputs(lowered, layout, phases, read),
         *_made(lowered, cuts, reads, layout, phases, over, read),
     ]
@@ -176,7 +181,11 @@ def _constants(
 
 
 def _variables(
-    lowered: Lowered, layout: Callable[[int], Layout], over: Mapping[int, int], read: Readers
+    lowered: Lowered,
+    layout: Callable[[int], Layout],
+    over: Mapping[int, int],
+    read: Readers,
+    roles: Mapping[int, str],
 ) -> Iterator[Value]:
     """The state: one place where the new value may be written over the old one, else two."""
     updated = dict(lowered.graph.updates)
@@ -184,7 +193,8 @@ def _variables(
         if node.op == VARIABLE:
             copies = 1 if node.id in over or node.id not in updated else 2
             users = read[node.id]
-            made = Value(f"variable {node.id}", "state", layout(node.id).nbytes, users, 0, 0, node.id)
+            name = f"{roles.get(node.id, STATE)} {node.id}"
+            made = Value(name, STATE, layout(node.id).nbytes, users, 0, 0, node.id)
             yield _always(lowered, replace(made, place=("value", node.id), copies=copies))
 
 

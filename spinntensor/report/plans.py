@@ -173,6 +173,7 @@ def _planned(case: Case) -> tuple[Plan, float]:
         objective=case.objective,
         batch=work.batch,
         training=work.training,
+        roles=work.roles,
     )
     return found, time.perf_counter() - start
 

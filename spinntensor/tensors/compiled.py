@@ -101,6 +101,11 @@ class Compiled:
         """The optimised graph for such operands: print it with `print_graph`, look at it with `show`."""
         return self._traced(args, kwargs)[1].graph
 
+    def variables(self, *args: Any, **kwargs: Any) -> dict[int, Variable]:
+        """The variables that `graph` for such operands reads or writes, by the ids of their nodes."""
+        traced = self._traced(args, kwargs)[1]
+        return {**{number: variable for variable, number in traced.reads}, **traced.updates}
+
     def _traced(self, args: Any, kwargs: Any) -> tuple[list[Any], Traced]:
         leaves, structure = flatten((args, kwargs))
         leaves = [_operand(x) for x in leaves]

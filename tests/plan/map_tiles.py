@@ -48,6 +48,8 @@ def _steps(p: Program, step: Instruction, block: int, bias: int) -> list[Step]:
     y, a = f"v{step.target}", f"v{step.sources[0]}"
     if step.kernel == COPY and len(set(step.sources)) == 1:
         source = p.places[step.sources[0]].extent
+        if source == step.extent:
+            return [_copy(a, 0, y, 0, n)]
         run = source.run
         have = 1 if run > 1 else min(source.period, n)
         found = []

@@ -22,6 +22,7 @@ from spinntensor.machine.geometry import ROOT, MachineError, chip, spinn3
 from spinntensor.nn.workload import inference
 from spinntensor.ops import RULES
 from spinntensor.plan.execute import execute
+from spinntensor.plan.keep import lowered_with
 from spinntensor.plan.planner import plan
 from spinntensor.plan.saving import digest
 
@@ -169,3 +170,32 @@ def test_resnet50_as_planned_has_the_bits_of_the_host():
     got = execute(lower(graph, residual=True), [layer.cut for layer in made.layers], values)
     assert all(same(a, b) for a, b in zip(got.outputs, want.outputs, strict=True))
     assert got.counts == want.counts
+
+
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from(["float32", "bfp16"]),
+    st.booleans(),
+    st.sampled_from([0, 4]),
+)
+@settings(max_examples=8, deadline=None, derandomize=True)
+def test_plans_in_floating_formats_and_of_training_have_the_bits_of_the_host(seed, format, train, dead):
+    graph = small(seed, 4, format, train)
+    where = machine(np.random.default_rng(seed), dead)
+    made = plan(graph, where, batch=4, training=train)
+    valid(made, graph, where)
+    assert sum(len(layer.cut.workers) >= 4 for layer in made.layers) > len(made.layers) / 2
+    values = values_of(graph, seed)
+    want = host.execute(host.prepare(graph), values)
+    cuts = [layer.cut for layer in made.layers]
+    got = execute(lowered_with(graph, made.recomputed), cuts, values)
+    assert all(same(a, b) for a, b in zip(got.outputs, want.outputs, strict=True))
+    assert all(same(got.updates[v], want.updates[v]) for v in want.updates)
+    assert got.counts == want.counts
+
+
+def test_sums_are_split_where_results_are_few():
+    made = plan(small(3, 4, "bfp16", train=True), chip(), batch=4, training=True)
+    split = [layer for layer in made.layers if layer.cut.partial]
+    assert {"conv2d_weight", "reduce"} <= {layer.kind for layer in split}
+    assert all(layer.cut.joiners for layer in split)

@@ -1,4 +1,4 @@
-"""Recipes of float32 and bfp16 products against the tiles that are built, and against the emulated core."""
+"""Recipes of float32 products against the tiles that are built, and against the emulated core."""
 
 from __future__ import annotations
 
@@ -6,24 +6,21 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinntensor import abi
 from spinntensor.emulator.core import Core
 from spinntensor.errors import DTCMError, OperandError
-from spinntensor.image.pipeline import pipeline
-from spinntensor.kernels import bfp16_tile, gemm_f32_tile
-from spinntensor.kernels.bfp16_tile import Bfp16Tile
+from spinntensor.kernels import gemm_f32_tile
 from spinntensor.kernels.block_float import magnitude_bits
 from spinntensor.kernels.gemm_f32_tile import GemmTile
 from spinntensor.kernels.kernel import equal_bits
-from spinntensor.kernels.pack_outer import BLOCK, pack_b
 from spinntensor.kernels.tile import At, Fetch, Step, Store, Tile
 from spinntensor.machine.tile import run_tile
 from spinntensor.ops import OPERATIONS
 from spinntensor.plan.recipe import Recipe
-from spinntensor.plan.recipes import bfp16, conv_float, gemm_float, moves, reductions
+from spinntensor.plan.recipes import conv_float, gemm_float, moves, reductions
 from spinntensor.plan.recipes.chain import COPY, Chain, Extent, Link, Value
 from spinntensor.plan.recipes.gemm_float import cycles
 from spinntensor.plan.recipes.parts import ROOM
@@ -35,22 +32,16 @@ SIZES = {
     "gemm_f32_2x2_u64": ("m", "n", "k", "accumulate"),
     "gemv_f32_4_u32": ("m", "k", "accumulate"),
     "convert_f32_result": ("m", "n"),
-    "bfp16_narrow_s64": ("m", "n"),
 }
 """Words of a kernel's record that its shape is made of, under their names."""
 
 
-def calls_of(tile: Tile, k: int) -> Counter:
-    """The calls of a tile by kernel and shape; `k` is that of the outer panels, whose records hold pairs."""
+def calls_of(tile: Tile) -> Counter:
+    """The calls of a tile by kernel and shape."""
     found: Counter = Counter()
     for step in (a for a in tile.actions if isinstance(a, Step)):
         w = step.words
-        if step.kernel == bfp16.PACK:
-            shape = {"r": w["rows"], "k": k, "shift": w["shift"], "chunk_words": w["chunk_words"]}
-        elif step.kernel == bfp16.GEMM:
-            shape = {"m": w["m"], "n": w["n"], "k": k, "accumulate": w["accumulate"]}
-        else:
-            shape = {name: w[name] for name in SIZES[step.kernel]}
+        shape = {name: w[name] for name in SIZES[step.kernel]}
         found[step.kernel, tuple(sorted(shape.items()))] += 1
     return found
 
@@ -61,10 +52,6 @@ def predicted(recipe: Recipe) -> Counter:
 
 def one_place(recipe: Recipe) -> dict[str, int]:
     return {r.name: r.nbytes for r in recipe.regions}
-
-
-def fetched(tile: Tile) -> int:
-    return sum(-(-a.nbytes // 8) * 8 for a in tile.actions if isinstance(a, Fetch))
 
 
 @settings(max_examples=25)
@@ -82,7 +69,7 @@ def test_a_float32_product_is_the_tile_that_is_built(m, n, k, chunk, group):
     tile = gemm_f32_tile.build(GemmTile(m, n, k, chunk, group), operands)
     recipe = gemm_float.matmul(m, n, k, chunk, group)
     assert one_place(recipe) == dict(tile.regions)
-    assert predicted(recipe) == calls_of(tile, k)
+    assert predicted(recipe) == calls_of(tile)
     bytes_ = sum(a.nbytes for a in tile.actions if isinstance(a, Fetch))
     assert bytes_ <= gemm_float.loaded(recipe)
     assert sum(a.nbytes for a in tile.actions if isinstance(a, Store)) <= sum(s.nbytes for s in recipe.stores)
@@ -94,36 +81,6 @@ def test_a_float32_product_takes_the_cycles_of_its_recipe(shape, rng):
     operands = gemm_f32_tile.sample(rng, {"m": m, "n": n, "k": k}, False)
     done = run_tile(Core(), gemm_f32_tile.build(GemmTile(*shape), operands))
     assert done.counters.cycles == pytest.approx(cycles(gemm_float.matmul(*shape)), rel=0.02)
-
-
-@settings(max_examples=20)
-@given(st.integers(1, 20), st.integers(1, 12), st.integers(1, 140), st.integers(1, 3), st.integers(0, 1))
-def test_a_bfp16_product_is_the_tile_that_is_built(m, n, k, group, prepared):
-    sizes = {"m": m, "n": n, "k": k, "group": group, "prepared": prepared}
-    operands = bfp16_tile.sample(np.random.default_rng(m * n + k), sizes, False)
-    assume(operands["a_shift"] == operands["b_shift"])
-    tile = bfp16_tile.build(Bfp16Tile(**sizes), operands)
-    recipe = bfp16.matmul(m, n, k, group, bool(prepared), shift=operands["a_shift"])
-    built = {("constants" if name == "shifts" else name): size for name, size in tile.regions.items() if size}
-    mine = {("constants" if name == "shifts" else name): size for name, size in one_place(recipe).items()}
-    assert mine == built
-    assert predicted(recipe) == calls_of(tile, k)
-    assert fetched(tile) <= gemm_float.loaded(recipe)
-
-
-def test_places_are_those_of_a_running_program(rng):
-    """One group, so that nothing is fetched twice into one place: other inputs, the same weights."""
-    sizes = {"m": 6, "n": 9, "k": 32, "group": 2, "prepared": 1}
-    tiles = [bfp16_tile.build(Bfp16Tile(**sizes), bfp16_tile.sample(rng, sizes, False)) for _ in range(3)]
-    at = {"shifts": 0, "b": 1 << 16, "a 0": 2 << 16, "y": 3 << 16, "saturated": 4 << 16}
-
-    def place(i: int, transfer: Fetch | Store) -> int:
-        moving = transfer.label in ("b", "a 0", "y", "saturated")
-        return (at[transfer.label] + (i + 1) * 4096 * moving) & ~7
-
-    built = pipeline(tiles, place, 0)
-    recipe = bfp16.matmul(6, 9, 32)
-    assert {r.name: r.total for r in recipe.regions} == {name: n for name, n in built.regions.items() if n}
 
 
 @given(st.integers(1, 200), st.integers(1, 200), st.integers(1, 8192), st.booleans())
@@ -161,12 +118,11 @@ convs = st.builds(
 @given(convs)
 @settings(max_examples=40)
 def test_the_best_convolutions_fit(c):
-    for best in (bfp16.best, conv_float.best):
-        try:
-            found = best(c)
-        except DTCMError:
-            continue
-        assert all(r.dtcm_bytes <= ROOM and r.macs == c.macs for r in found)
+    try:
+        found = conv_float.best(c)
+    except DTCMError:
+        return
+    assert all(r.dtcm_bytes <= ROOM and r.macs == c.macs for r in found)
 
 
 @given(st.integers(1, 5), st.integers(1, 5), st.integers(1, 3), st.integers(1, 3))
@@ -176,85 +132,6 @@ def test_the_classes_of_an_adjoint_share_all_taps(kh, kw, sy, sx):
     assert sum(p.kernel[0] * p.kernel[1] for p in parts) == kh * kw
     assert {(p.channels, p.out_channels) for p in parts} == {(12, 8)}
     assert sum(p.macs for p in parts) == c.macs
-
-
-def bfp16_conv_tile(c: Conv, x: np.ndarray, w: np.ndarray) -> Tile:
-    """The tile of `bfp16.conv(c, group=all)`: x int16 with its border, w int16 [KH,KW,C,O] of 13 bits."""
-    recipe = bfp16.conv(c, 1 << 10)
-    m, n, depth = c.columns(BLOCK), c.out_channels, c.chunk
-    pairs, width = depth // 2, c.tile[1]
-    row_words = (m // c.out[0] // BLOCK) * (BLOCK * pairs + -(-pairs // 32))
-    panels = [pack_b(np.ascontiguousarray(w[u].reshape(depth, n))) for u in range(c.kernel[0])]
-    each = -(-panels[0].nbytes // 8) * 8
-    shift = bfp16.SHIFT
-    steps: list = [
-        Fetch("x", At("x"), x),
-        *(Fetch(f"w{u}", At("b", each * u), p) for u, p in enumerate(panels)),
-        Fetch("e", At("constants"), np.full(c.out[1] + n, 27, np.int32)),
-        Fetch("count", At("saturated"), np.zeros(2, np.uint32)),
-        Step(
-            bfp16.ROUND,
-            {
-                "x": At("x"),
-                "y": At("x"),
-                "saturated": At("saturated"),
-                "pairs": x.size // 2,
-                "factor": 1,
-                "shift": shift,
-            },
-        ),
-    ]
-    for u in range(c.kernel[0]):
-        for i in range(c.out[0]):
-            at = 2 * (i * c.stride[0] + u) * width * c.channels
-            words = {
-                "rows": c.out[1],
-                "pairs": pairs,
-                "pitch": 2 * c.stride[1] * c.channels,
-                "shift": 0,
-                "chunk_words": 1,
-            }
-            steps.append(Step(bfp16.PACK, {"x": At("x", at), "panels": At("a", 4 * i * row_words), **words}))
-        sizes = {"m": m, "n": n, "pairs": pairs, "ldc": n, "accumulate": int(u > 0)}
-        steps.append(Step(bfp16.GEMM, {"a": At("a"), "b": At("b", each * u), "c": At("c"), **sizes}))
-    for i in range(c.out[0]):
-        words = {"m": c.out[1], "n": n, "lds": n, "ldy": n, "bits": 27, "count": At("saturated")}
-        places = {
-            "ea": At("constants"),
-            "eb": At("constants", 4 * c.out[1]),
-            "y": At("y", 4 * i * c.out[1] * n),
-        }
-        steps.append(Step(bfp16.TO_FLOAT, {"s": At("c", 8 * i * (m // c.out[0]) * n), **places, **words}))
-    steps.append(Store("y", At("y"), (*c.out, n), np.dtype(np.float32)))
-    return Tile("bfp16 conv", one_place(recipe), tuple(steps))
-
-
-def convolved(c: Conv, x: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Exact sums [OH,OW,O] of integers."""
-    out = np.zeros((*c.out, c.out_channels), np.int64)
-    for u in range(c.kernel[0]):
-        for v in range(c.kernel[1]):
-            part = x[u:, v:][
-                : (c.out[0] - 1) * c.stride[0] + 1 : c.stride[0],
-                : (c.out[1] - 1) * c.stride[1] + 1 : c.stride[1],
-            ]
-            out += part.astype(np.int64) @ w[u, v].astype(np.int64)
-    return out
-
-
-@pytest.mark.parametrize(
-    "c", [Conv((2, 8), 16, 12, (3, 3)), Conv((3, 5), 8, 7, (3, 3), (2, 2)), Conv((2, 6), 32, 9, (1, 1))]
-)
-def test_a_bfp16_convolution_by_rows_runs_on_the_core(c, rng):
-    """The bits of the exact sums, by the calls and in the regions of the recipe."""
-    x = rng.integers(-32000, 32000, (*c.tile, c.channels), np.int16)
-    w = rng.integers(-4095, 4096, (*c.kernel, c.channels, c.out_channels), np.int16)
-    tile = bfp16_conv_tile(c, x, w)
-    done = run_tile(Core(), tile)
-    recipe = bfp16.conv(c, 1 << 10)
-    sums = convolved(c, np.rint(x / 2.0**bfp16.SHIFT).astype(np.int64), w)
-    assert equal_bits(done.stored["y"], sums.astype(np.float32))
-    assert done.counters.cycles == pytest.approx(cycles(recipe), rel=0.02)
 
 
 @pytest.mark.parametrize("c", [Conv((2, 8), 8, 6, (3, 3)), Conv((3, 4), 4, 5, (3, 2), (2, 1))])
@@ -428,11 +305,14 @@ def test_partial_results_are_joined():
 
 
 def test_moves_are_transfers_of_whole_double_words():
-    recipe = moves.move(64 * 1024, 64, 512)
-    assert recipe.calls == () and recipe.loads[0].pieces == 1024 and recipe.stores[0].pieces == 128
+    recipe = moves.move(64 * 1024, 64)
+    assert recipe.calls == () and recipe.loads[0].pieces == 1024 and recipe.stores[0].pieces == 8
     assert recipe.dtcm_bytes <= ROOM
-    with pytest.raises(OperandError, match="12 bytes"):
-        moves.move(1200, 12)
+    short = moves.move(1200, 12)
+    assert {c.kernel for c in short.calls} == {"copy_s32"}
+    assert {c.kernel for c in moves.move(1200, 2, 2).calls} >= {"bfp16_to_f32", "bfp16_from_f32"}
+    with pytest.raises(OperandError, match="3 bytes"):
+        moves.move(1200, 3, 1)
     with pytest.raises(DTCMError):
         moves.move(80_000, 40_000)
 

@@ -190,7 +190,7 @@ LIMIT = FACTS.sdram_usable_bytes
 def test_what_does_not_fit_is_refused_with_numbers():
     found = [
         value("w", "weights", 40_000_000, -1, 3, (0,)),
-        value("m", "state", 30_000_000, -1, 3, (1,)),
+        value("momentum 3", "state", 30_000_000, -1, 3, (1,)),
         value("a", "activation", 80_000_000, 0, 2),
         value("b", "activation", 80_000_000, 1, 2),
         value("p", "program", 1_000_000, -1, 3, ()),
@@ -199,7 +199,7 @@ def test_what_does_not_fit_is_refused_with_numbers():
         placed(found, FACTS, 8)
     error = caught.value
     assert (error.needed, error.available) == (231_000_000, LIMIT)
-    assert error.largest == (("activations", 160_000_000), ("weights", 40_000_000), ("state", 30_000_000))
+    assert error.largest == (("activations", 160_000_000), ("weights", 40_000_000), ("momentum", 30_000_000))
     assert error.machine == "spinn3"
     # 71,000,000 bytes are fixed, 20,000,000 are for each image: 2 of 8 on a chip; stage 2 alone reads too much
     assert error.reason == "data parallel, 4 chips with at most 2 of 8 images and 111,000,000 bytes each"
@@ -220,6 +220,14 @@ def test_the_smallest_machine_is_that_of_the_arithmetic():
     assert name == "spinn3"
     # 63,469,792 bytes for images of 10,000,000 bytes: 6 on a chip, so 2 chips
     assert reason == "data parallel, 2 chips with at most 6 of 8 images and 120,000,000 bytes each"
+    halves = [value(f"w{i}", "weights", 70_000_000, -1, 2, (i,)) for i in range(2)]
+    wide = value("a", "activation", 160_000_000, 0, 1)
+    # 53,469,792 bytes beside the weights of one layer, for images of 20,000,000 bytes: 2 on a chip
+    name, reason = smallest([*halves, wide], 300_000_000, LIMIT, 8)
+    assert name == "spinn5"
+    assert reason.startswith(
+        "8 chips, 4 pipelines of 2 that hold consecutive layers, each for at most 2 of 8"
+    )
     name, reason = smallest([replace(fixed, nbytes=LIMIT + 1)], LIMIT + 1, LIMIT, 8)
     assert name == ""
     assert [machine_of(n) for n in (1, 2, 4, 5, 48, 49, 144, 145, 57_600, 57_601)] == [

@@ -14,6 +14,7 @@ from functools import lru_cache
 from math import prod
 
 from spinntensor.kernels.bfp16_round13_outer_u32 import panel_words
+from spinntensor.kernels.pack_outer import BLOCK, pairs_of
 from spinntensor.plan.recipe import Call, Recipe, Transfer
 from spinntensor.plan.recipes.parts import ROOM, call, gathered, moved, regions, spans, up
 
@@ -21,6 +22,8 @@ ROUND, GEMM, RESULT = "bfp16_round13", "gemm_s16_fold_3x3_outer_u32", "convert_f
 FIELDS, PIXELS, FILL = "im2col_s16_outer_u32", "pack_s16_outer_u32", "fill_s32"
 SHIFT = 3
 """The shift of a tensor that uses its 16 bits: 4 only where a mantissa rounds to 4,096, which costs 1.5 cycles more."""
+COUNT = 8
+"""Bytes of what counts the results that became infinite."""
 HALF, WORD, SUM = 2, 4, 8
 """Bytes of a mantissa, of float32, of a sum."""
 
@@ -36,7 +39,7 @@ class Tile:
     images : that it takes.
     image : pixels of an image of x, and `out` of the rows and columns that it computes of one (by the weights: reads).
     channels, outputs : that it reads and makes; of those in memory, `held` where it takes a part.
-    kernel, stride, left : taps, steps, columns of padding before an image.
+    kernel, stride, padding : taps, steps, rows and columns of padding before an image.
     sums : whether the sums leave, because they are a part.
     """
 
@@ -47,7 +50,7 @@ class Tile:
     outputs: int
     kernel: Pair
     stride: Pair
-    left: int
+    padding: Pair
     held: Pair = (0, 0)
     sums: bool = False
 
@@ -70,6 +73,15 @@ def _padded(channels: int) -> int:
     return up(HALF * channels) // HALF
 
 
+def _exponents(t: Tile, m: int) -> tuple[Transfer, ...]:
+    """What results are made by: exponents of rows and columns, and a count to begin with."""
+    return () if t.sums else (moved("exponents", WORD * (m + t.outputs)), moved("counts", COUNT))
+
+
+def _counts(t: Tile) -> tuple[Transfer, ...]:
+    return () if t.sums else (moved("counts", COUNT),)
+
+
 def _stored(result: int, pixels: int, outputs: int, held: int, blocks: int) -> Transfer:
     """Results of so many pixels: in one run for each block, or pixel by pixel where outputs are a part."""
     whole = not held or held == outputs
@@ -85,7 +97,7 @@ def forward(t: Tile, rows: int) -> Recipe:
     def block(r: int) -> tuple[int, tuple[Call, ...]]:
         height, width = t.rows_in(r), t.image[1]
         fields = call(
-            FIELDS, c=t.channels, oh=r, ow=t.out[1], top=0, left=t.left, chunk_words=1,
+            FIELDS, c=t.channels, oh=r, ow=t.out[1], top=0, left=t.padding[1], chunk_words=1,
             height=height, width=width, **geometry,
         )  # fmt: skip
         product = call(GEMM, m=r * t.out[1], n=t.outputs, k=k, accumulate=0)
@@ -95,7 +107,9 @@ def forward(t: Tile, rows: int) -> Recipe:
     return _walked("bfp16 conv", t, rows, block, weights, held, rows * t.out[1])
 
 
-def _walked(name, t: Tile, rows: int, block, weights: list[Call], held: tuple[int, int, int], m: int) -> Recipe:
+def _walked(
+    name, t: Tile, rows: int, block, weights: list[Call], held: tuple[int, int, int], m: int
+) -> Recipe:
     """A tile in blocks: `block` says of so many output rows the elements of x and the calls up to the sums.
 
     held : k of the fields, bytes of the panels of weights, and of the weights as they arrive.
@@ -112,6 +126,8 @@ def _walked(name, t: Tile, rows: int, block, weights: list[Call], held: tuple[in
         ("c", sums, 2 if t.sums else 1),
         ("y", 0 if t.sums else WORD * m * t.outputs, 2),
         ("exponents", 0 if t.sums else WORD * (m + t.outputs), 1),
+        ("zeros", HALF * max(t.channels, 4), 1),
+        ("counts", 0 if t.sums else COUNT, 2),
     )
 
     def calls() -> Iterator[Call]:
@@ -127,9 +143,10 @@ def _walked(name, t: Tile, rows: int, block, weights: list[Call], held: tuple[in
     loads = (
         moved("w", arriving, prod(t.kernel) * t.channels if part else 1),
         moved("x", HALF * elements, blocks, blocks),
-        *(() if t.sums else (moved("exponents", WORD * (m + t.outputs)),)),
+        moved("zeros", HALF * max(t.channels, 4)),
+        *_exponents(t, m),
     )
-    stores = (_stored(SUM if t.sums else WORD, pixels, t.outputs, t.held[1], blocks),)
+    stores = (_stored(SUM if t.sums else WORD, pixels, t.outputs, t.held[1], blocks), *_counts(t))
     return Recipe(name, regions(sizes), gathered(calls()), loads, stores, t.macs, 0, (("rows", rows),))
 
 
@@ -137,6 +154,13 @@ def classes(kernel: Pair, stride: Pair) -> tuple[Pair, ...]:
     """Taps that reach each of the stride x stride classes of an image's pixels; a class that none reaches has 0."""
     (kh, kw), (sy, sx) = kernel, stride
     return tuple(((kh - a + sy - 1) // sy, (kw - b + sx - 1) // sx) for a in range(sy) for b in range(sx))
+
+
+def reach(taps: int, step: int, before: int) -> int:
+    """Rows of the cotangent under one row of each class; `before` rows of padding."""
+    last = [(a + before) // step for a in range(step)]
+    first = [at - len(range((a + before) % step, taps, step)) + 1 for a, at in enumerate(last)]
+    return max(last) - min(first) + 1
 
 
 def by_input(t: Tile, rows: int) -> Recipe:
@@ -157,7 +181,7 @@ def by_input(t: Tile, rows: int) -> Recipe:
                 height=t.kernel[0], width=t.kernel[1] * t.outputs, chunk_words=0, top=0, left=0,
             )
         )  # fmt: skip
-    high = max((kh for kh, _ in taps), default=1)
+    high = reach(t.kernel[0], t.stride[0], t.padding[0])
 
     def block(r: int) -> tuple[int, tuple[Call, ...]]:
         height, width = min(t.image[0], r + high - 1), t.image[1]
@@ -174,7 +198,15 @@ def by_input(t: Tile, rows: int) -> Recipe:
 
     most = max((kh * kw for kh, kw in taps), default=1) * t.channels
     panels = sum(4 * panel_words(t.outputs, kh * kw * t.channels, "b") for kh, kw in taps)
-    made = _walked("bfp16 conv by input", t, rows, block, weights, (most, panels, HALF * whole * t.outputs), rows * t.out[1])
+    made = _walked(
+        "bfp16 conv by input",
+        t,
+        rows,
+        block,
+        weights,
+        (most, panels, HALF * whole * t.outputs),
+        rows * t.out[1],
+    )
     if steps == 1:
         return made
     return _interleaved(made, t, rows, len(taps))
@@ -185,16 +217,12 @@ def _interleaved(made: Recipe, t: Tile, rows: int, reached: int) -> Recipe:
     steps, (sy, sx) = prod(t.stride), t.stride
     lines = t.images * t.out[0] * sy
     row = WORD * t.out[1] * sx * t.outputs
-    calls = [
-        Call(c.kernel, c.shape, c.count * reached) if c.kernel == RESULT else c for c in made.calls
-    ]
+    calls = [Call(c.kernel, c.shape, c.count * reached) if c.kernel == RESULT else c for c in made.calls]
     if reached < steps:
         calls.append(call(FILL, rows=1, words=2 * rows * sy * row // WORD))
-    found = tuple(
-        replace(r, nbytes=up(rows * sy * row)) if r.name == "y" else r for r in made.regions
-    )
+    found = tuple(replace(r, nbytes=up(rows * sy * row)) if r.name == "y" else r for r in made.regions)
     store = moved("y", lines * row, lines, made.stores[0].parts)
-    return replace(made, regions=found, calls=gathered(calls), stores=(store,))
+    return replace(made, regions=found, calls=gathered(calls), stores=(store, *made.stores[1:]))
 
 
 def by_weight(t: Tile, rows: int) -> Recipe:
@@ -203,13 +231,13 @@ def by_weight(t: Tile, rows: int) -> Recipe:
     Channels under the taps of a kernel row lie side by side in memory, and are the rows of one call where all of them
     are taken; else each tap has its own. The border of x stays zero in the DTCM. All channels of a pixel arrive.
     """
-    (kh, kw), (sy, sx) = t.kernel, t.stride
+    (kh, kw), sy = t.kernel, t.stride[0]
     channels, outputs = (h or own for h, own in zip(t.held, (t.channels, t.outputs), strict=True))
     wide, deep = _padded(channels), _padded(outputs)
     joined = channels == t.channels == wide
     groups = [(kw * t.channels, kh)] if joined else [(t.channels, kh * kw)]
     m = prod(t.kernel) * t.channels
-    width = t.image[1] + 2 * t.left
+    width = t.image[1] + 2 * t.padding[1]
     parts = [(r, n * t.images) for r, n in spans(t.out[0], rows)]
     blocks = sum(n for _, n in parts)
 
@@ -222,7 +250,7 @@ def by_weight(t: Tile, rows: int) -> Recipe:
         for r, n in parts:
             yield _round(height(r) * width * wide, n)
             yield call(PIXELS, n, rows=t.outputs, columns=t.out[1], lines=r, chunk_words=0)
-            yield _round(t.outputs * r * t.out[1], n)
+            yield _round(pairs_of(r * t.out[1]) * HALF * BLOCK * -(-t.outputs // BLOCK), n)
             for size, count in groups:
                 yield call(PIXELS, n * count, rows=size, columns=t.out[1], lines=r, chunk_words=1)
                 shape = {"m": size, "n": t.outputs, "k": r * t.out[1]}
@@ -242,17 +270,27 @@ def by_weight(t: Tile, rows: int) -> Recipe:
         ("a", max(4 * max(panel_words(size, k, "a") for size, _ in groups), result), 1),
         ("sums", SUM * m * t.outputs, 1),
         ("exponents", 0 if t.sums else WORD * (m + t.outputs), 1),
+        ("counts", 0 if t.sums else COUNT, 2),
     )
     lines = sum(min(height(r), t.image[0]) * n for r, n in parts)
-    cut = 1 if t.outputs == outputs and joined else prod(t.kernel) * (1 if t.outputs == outputs else t.channels)
+    cut = (
+        1 if t.outputs == outputs and joined else prod(t.kernel) * (1 if t.outputs == outputs else t.channels)
+    )
     loads = (
         moved("x", HALF * lines * t.image[1] * wide, lines, blocks),
         moved("c", HALF * t.images * prod(t.out) * deep, blocks, blocks),
-        *(() if t.sums else (moved("exponents", WORD * (m + t.outputs)),)),
+        *_exponents(t, m),
     )
-    stores = (moved("y", (SUM if t.sums else WORD) * m * t.outputs, cut),)
+    stores = (moved("y", (SUM if t.sums else WORD) * m * t.outputs, cut), *_counts(t))
     return Recipe(
-        "bfp16 conv by weights", regions(sizes), gathered(calls()), loads, stores, t.macs, 0, (("rows", rows),)
+        "bfp16 conv by weights",
+        regions(sizes),
+        gathered(calls()),
+        loads,
+        stores,
+        t.macs,
+        0,
+        (("rows", rows),),
     )
 
 

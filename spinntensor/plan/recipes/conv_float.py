@@ -129,17 +129,22 @@ def weight(c: Conv, images: int = 1) -> Recipe:
 
 
 @lru_cache(1 << 12)
-def weight_by_rows(c: Conv, images: int = 1) -> Recipe:
-    """As `weight`, but x and the cotangent arrive row by row, for large images."""
+def weight_by_rows(c: Conv, images: int = 1, held: tuple[int, int] = (0, 0)) -> Recipe:
+    """As `weight`, but x and the cotangent arrive row by row, for large images.
+
+    held : channels of both in memory, all of which arrive, where the tile takes a part.
+    """
     made = weight(c, images)
     rows, lines = c.kernel[0], images * c.out[0]
-    sizes = {"x": 4 * rows * c.tile[1] * c.channels, "c": 4 * c.out[1] * c.out_channels}
+    channels, outputs = held[0] or c.channels, held[1] or c.out_channels
+    sizes = {"x": 4 * rows * c.tile[1] * channels, "c": 4 * c.out[1] * outputs}
     found = tuple(Region(r.name, up(sizes.get(r.name, r.nbytes)), r.places) for r in made.regions)
 
     def cut(t: Transfer) -> Transfer:
         if t.operand not in sizes:
             return t
-        return moved(t.operand, t.nbytes, 2 * lines * (rows if t.operand == "x" else 1), 2 * lines)
+        pieces = 2 * lines * (rows if t.operand == "x" else 1)
+        return moved(t.operand, 2 * lines * sizes[t.operand], pieces, 2 * lines)
 
     return replace(made, regions=found, loads=tuple(map(cut, made.loads)))
 

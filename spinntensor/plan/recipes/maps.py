@@ -15,7 +15,7 @@ from spinntensor.plan.recipes import bytes_maps
 from spinntensor.plan.recipes.chain import COPY, FULL, Chain, Instruction, Place, Program, program
 from spinntensor.plan.recipes.parts import ROOM, call, gathered, moved, regions, spans, up
 
-LARGEST = 1024
+LARGEST = 512
 """Elements of a block at most: from here on a call's own cycles are below a hundredth of its work."""
 COUNTS = {
     "f32_quantize_8": bytes_maps.COUNTS,

@@ -29,7 +29,7 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
     "requantize": ("int32",),
     "add_q": BYTES,
     "softmax_q": ("int8",),
-    "max_pool": BYTES,
+    "max_pool": (*BYTES, "float32"),
     "avg_pool_q": BYTES,
     "sum_pool": ("float32",),
     "softmax": ("float32",),
@@ -69,7 +69,7 @@ MISSING: Mapping[tuple[str, str], str] = {
     ("sum", "uint8"): "no kernel sums unsigned bytes",
     **{(op, f): "no kernel finds positions among these" for op in ("argmax", "argmin") for f in ("uint8",)},
     **{("argmin", f): "no kernel finds the position of the smallest integer" for f in ("int8", "int32")},
-    **{("max_pool", f): "the pooling kernels take bytes" for f in WORDS},
+    ("max_pool", "int32"): "the pooling kernels take bytes and float32",
     **{("max_pool_index", f): "no kernel finds positions in windows" for f in (*WORDS, *BYTES)},
     **{("sum_pool", f): "no kernel sums windows of bytes without rounding" for f in BYTES},
 }

@@ -6,6 +6,8 @@ runs are such costs no kernel: pieces arrive where the result wants them. Shorte
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from spinntensor.errors import DTCMError, OperandError
 from spinntensor.kernels._float_tables import exp_table, log_table
 from spinntensor.plan.recipe import Recipe
@@ -13,36 +15,54 @@ from spinntensor.plan.recipes.chain import COPY
 from spinntensor.plan.recipes.maps import copies
 from spinntensor.plan.recipes.parts import DOUBLE_WORD, ROOM, call, gathered, moved, regions, spans, up
 
+WORD, HALF = 4, 2
 BLOCK_BYTES = 8192
 """Bytes that are in the DTCM at a time at most."""
 
 
-def move(nbytes: int, run: int, out_run: int = 0, room: int = ROOM) -> Recipe:
-    """`nbytes` from SDRAM to SDRAM in another order: slice, place, concatenate, pad, transpose, broadcast_to.
+@lru_cache(1 << 12)
+def move(nbytes: int, run: int, item: int = WORD, zeros: int = 0, room: int = ROOM) -> Recipe:
+    """`nbytes` of a result from other places in SDRAM: slice, place, concatenate, pad, transpose, broadcast_to.
+
+    Runs of whole double words move by DMA alone, straight to where they belong. Shorter runs arrive in long pieces and
+    are moved word by word; mantissas become float32 for that, and mantissas again.
 
     Parameters
     ----------
-    run : bytes that lie side by side both where they come from and in the result's order.
-    out_run : bytes of the result that lie side by side; all of them when 0.
+    run : bytes that lie side by side both where they come from and in the result.
+    item : bytes of an element: 4, or 2 for mantissas.
+    zeros : bytes of the result that come from nowhere and are 0.
 
     Errors
     ------
-    OperandError for runs that are not whole double words; DTCMError when a run does not fit twice.
+    OperandError for short runs of bytes; DTCMError when a run does not fit twice.
     """
-    for name, size in (("run", run), ("out_run", out_run)):
-        if size % DOUBLE_WORD:
-            mend = "cut along an axis whose elements fill double words; no kernel copies shorter runs"
-            raise OperandError("move", name, f"{size} bytes", f"a multiple of {DOUBLE_WORD}", mend)
-    block = max(run, min(BLOCK_BYTES, nbytes) // run * run)
-    if 2 * block > room:
-        raise DTCMError("move", 2 * block, room, {"x": 2 * block})
-    blocks = -(-nbytes // block)
+    dma = run % DOUBLE_WORD == 0
+    if not dma and run % WORD and item != HALF:
+        mend = "cut along an axis whose elements fill words; no kernel copies single bytes"
+        raise OperandError("move", "run", f"{run} bytes", f"a multiple of {WORD}", mend)
+    block = max(run, min(BLOCK_BYTES, nbytes) // run * run) if dma else min(BLOCK_BYTES // 2, up(nbytes))
+    blocks, taken = -(-nbytes // block), nbytes - zeros
+    pieces = max(1, -(-taken // run)) if dma else blocks
+    calls = [call("fill_s32", blocks, rows=1, words=-(-block // WORD))] if zeros else []
+    sizes = [("x", block, 2)]
+    if not dma:
+        words, wide = (1, True) if run % WORD else (run // WORD, False)
+        n = block // HALF if wide else block // WORD
+        calls.append(call("copy_s32", blocks, planes=1, rows=max(1, n // words), words=words))
+        if wide:
+            calls += [call("bfp16_to_f32", blocks, n=n), call("bfp16_from_f32", blocks, n=n)]
+        sizes = [("x", block, 2), ("from", WORD * n, 1), ("to", WORD * n, 1), ("y", block, 2)]
+        sizes += [("counts", DOUBLE_WORD, 1)] if wide else []
+    needed = sum(up(size) * places for _, size, places in sizes)
+    if needed > room:
+        raise DTCMError("move", needed, room, {name: size for name, size, _ in sizes})
     return Recipe(
-        kernel="dma",
-        regions=regions((("x", block, 2),)),
-        calls=(),
-        loads=(moved("x", nbytes, -(-nbytes // run)),),
-        stores=(moved("y", nbytes, max(blocks, -(-nbytes // out_run) if out_run else 1)),),
+        kernel="dma" if dma else "copy",
+        regions=regions(sizes),
+        calls=gathered(calls),
+        loads=(moved("x", max(taken, DOUBLE_WORD), pieces, min(pieces, blocks)),),
+        stores=(moved("y", nbytes, blocks, blocks),),
         detail=(("block", block),),
     )
 

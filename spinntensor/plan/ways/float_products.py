@@ -11,7 +11,7 @@ from spinntensor.errors import DTCMError, OperandError
 from spinntensor.graph.graph import Node
 from spinntensor.kernels.block_float import PIECE
 from spinntensor.lower.stage import Stage
-from spinntensor.plan.recipe import Recipe, Region
+from spinntensor.plan.recipe import Recipe, Region, Transfer
 from spinntensor.plan.recipes import conv_float, reductions
 from spinntensor.plan.recipes.parts import gathered
 from spinntensor.plan.recipes.windows import Conv, adjoint
@@ -56,7 +56,8 @@ def float_conv2d(setting: Setting, stage: Stage) -> tuple[Way, ...]:
 
     def made(sizes: Sizes, stay: frozenset[str]) -> tuple[Recipe, ...]:
         _, h, wide, c = sizes
-        return setting.quickest(_best(Conv((h, wide), w[2], c, (w[0], w[1]), a["stride"]), setting.room), stay)
+        tile = Conv((h, wide), w[2], c, (w[0], w[1]), a["stride"])
+        return tuple(_part(r, h * wide, c, w[3]) for r in setting.quickest(_best(tile, setting.room), stay))
 
     return _image_ways(stage, "float32 conv", made, 1)
 
@@ -79,9 +80,21 @@ def float_conv2d_input(setting: Setting, stage: Stage) -> tuple[Way, ...]:
                 return ()
             found.append(some[0])
         together = one_after_another(tuple(found))
-        return (together,) if together.dtcm_bytes <= setting.room else ()
+        part = _part(together, h * wide, c, w[2])
+        return (part,) if part.dtcm_bytes <= setting.room else ()
 
     return _image_ways(stage, "float32 conv by input", made, a["stride"][0])
+
+
+def _part(recipe: Recipe, pixels: int, channels: int, held: int) -> Recipe:
+    """The recipe with its results stored pixel by pixel, where they are a part of the channels in memory."""
+    if channels == held:
+        return recipe
+    nbytes = 4 * pixels * channels
+    stores = tuple(
+        Transfer("y", nbytes, max(t.pieces, pixels)) if t.operand == "y" else t for t in recipe.stores
+    )
+    return replace(recipe, stores=stores)
 
 
 def _image_ways(stage: Stage, name: str, made: Recipes, step: int) -> tuple[Way, ...]:
@@ -104,13 +117,17 @@ def one_after_another(recipes: tuple[Recipe, ...]) -> Recipe:
             if r.name not in sizes or sizes[r.name].total < r.total:
                 sizes[r.name] = r
     first, *others = recipes
+    stores: dict[str, Transfer] = {}
+    for t in (t for r in recipes for t in r.stores):
+        old = stores.get(t.operand, Transfer(t.operand, 0, 0))
+        stores[t.operand] = Transfer(t.operand, old.nbytes + t.nbytes, old.pieces + t.pieces)
     loads = (*first.loads, *(t for r in others for t in r.loads if t.operand not in ("x", "zeros")))
     return replace(
         first,
         regions=tuple(sizes.values()),
         calls=gathered(c for r in recipes for c in r.calls),
         loads=loads,
-        stores=tuple(t for r in recipes for t in r.stores),
+        stores=tuple(stores.values()),
         macs=sum(r.macs for r in recipes),
     )
 
@@ -121,7 +138,8 @@ def float_conv2d_weight(setting: Setting, stage: Stage) -> tuple[Way, ...]:
     if node is None:
         return ()
     a: dict[str, Any] = dict(attributes(node))
-    _, c = _shapes(setting, node)
+    x, c = _shapes(setting, node)
+    held = x[3], c[3]
     size = tuple(axis.size for axis in stage.axes)
     pixels = c[1] * c[2]
     split = stage.sums is not None
@@ -133,7 +151,7 @@ def float_conv2d_weight(setting: Setting, stage: Stage) -> tuple[Way, ...]:
         images = sizes[4] // pixels if split else c[0]
         try:
             tile = Conv(c[1:3], channels, outputs, (ky, kx), a["stride"])  # type: ignore[arg-type]  # rows, columns
-            recipe = conv_float.weight_by_rows(tile, images)
+            recipe = conv_float.weight_by_rows(tile, images, held)
         except OperandError:
             return ()
         return (recipe,) if recipe.dtcm_bytes <= setting.room else ()

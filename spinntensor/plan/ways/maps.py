@@ -13,7 +13,7 @@ from spinntensor.plan.recipe import Recipe
 from spinntensor.plan.recipes import maps as recipes
 from spinntensor.plan.recipes.chain import Chain
 from spinntensor.plan.recipes.chain_graph import chain_of
-from spinntensor.plan.recipes.parts import call, gathered, regions
+from spinntensor.plan.recipes.parts import call, gathered, regions, up
 from spinntensor.plan.ways.setting import Setting
 from spinntensor.plan.ways.tiles import worker_tiles
 from spinntensor.plan.ways.way import Sizes, Way
@@ -100,28 +100,36 @@ def _recipe(
         return ()
 
 
-def _apart(setting: Setting, stage: Stage, shape: Sizes, pitch: int) -> int:
-    """Operands of the full shape whose rows lie further apart, or closer, than those of the tile."""
+def _apart(setting: Setting, stage: Stage, shape: Sizes, pitch: int) -> tuple[int, ...]:
+    """Rows, in elements, of operands of the full shape that lie further apart, or closer, than those of the tile."""
     graph, full = setting.lowered.graph, prod(shape)
-    return sum(
-        setting.layout(i).item == WORD and padded_row(setting, i, shape[-1]) != pitch
+    rows = (
+        padded_row(setting, i, shape[-1]) if _rows(setting, i) == shape[-1] else shape[-1]
         for i in stage.inputs
-        if shape and graph[i].type.size == full > shape[-1] and not setting.block(i)
+        if shape
+        and graph[i].type.size == full > shape[-1]
+        and not setting.block(i)
+        and setting.layout(i).item == WORD
     )
+    return tuple(row for row in rows if row != pitch)
 
 
 @lru_cache(1 << 12)
 def closer(
-    chain: Chain, count: int, groups: int, run: int, room: int, apart: int, row: int
+    chain: Chain, count: int, groups: int, run: int, room: int, apart: tuple[int, ...], row: int
 ) -> Recipe:
-    """A map's recipe where so many operands of words arrive in rows of another distance, and are moved first."""
-    made = recipes.recipe(chain, count, groups, run, room * 2 // 3)
+    """A map's recipe where operands of words arrive in rows of other distances `apart`, and are moved first."""
+    made = recipes.recipe(chain, count, groups, run, room // 2)
     block = int(str(dict(made.detail)["block"]))
-    blocks, step = -(-count // block), WORD * block
-    more = regions([(f"rows {i}", 2 * step, 2) for i in range(apart)])
-    moves = call("copy_s32", apart * blocks, planes=1, rows=-(-block // row), words=row)
+    blocks, most = -(-count // block), max(*apart, row)
+    arriving = WORD * -(-block // row) * most
+    more = regions([(f"rows {i}", arriving, 2) for i in range(len(apart))])
+    words = min(*apart, row)
+    moves = call("copy_s32", len(apart) * blocks, planes=1, rows=-(-block // row), words=words)
     loads = tuple(
-        replace(t, nbytes=2 * t.nbytes) if t.operand.startswith("x") and t.parts == blocks else t
+        replace(t, nbytes=up(t.nbytes * most // row // t.pieces) * t.pieces)
+        if t.operand.startswith("x") and t.parts == blocks
+        else t
         for t in made.loads
     )
     return replace(made, regions=made.regions + more, calls=gathered((moves, *made.calls)), loads=loads)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from spinntensor.errors import DTCMError
 from spinntensor.graph.graph import Node
 from spinntensor.lower.operations import EXACT
 from spinntensor.lower.stage import Stage
@@ -31,8 +30,10 @@ def _node(setting: Setting, stage: Stage, name: str) -> Node | None:
     return node if a["groups"] == 1 and a["dilation"] == (1, 1) else None
 
 
-def _shape(setting: Setting, number: int) -> tuple[int, ...]:
-    return setting.lowered.graph[number].type.shape
+def _shape(setting: Setting, number: int) -> tuple[int, int, int, int]:
+    """The shape of images, or of weights."""
+    a, b, c, d = setting.lowered.graph[number].type.shape
+    return a, b, c, d
 
 
 def parts_of(size: int, unit: int) -> tuple[int, ...]:
@@ -58,7 +59,16 @@ def _forward(
     n, h, wide, c = sizes
     kernel = (w[0], w[1])
     tile = Tile(
-        n, x[1:3], (h, wide), w[2], c, kernel, a["stride"], a["padding"][2], (w[2], w[3]), a["format"] == "sums"
+        n,
+        x[1:3],
+        (h, wide),
+        w[2],
+        c,
+        kernel,
+        a["stride"],
+        a["padding"][::2],
+        (w[2], w[3]),
+        a["format"] == "sums",
     )
     return setting.quickest(fitting("conv2d", tile, setting.room))
 
@@ -74,7 +84,7 @@ def bfp16_conv2d_input(setting: Setting, stage: Stage) -> tuple[Way, ...]:
     def made(sizes: Sizes, stay: frozenset[str]) -> tuple[Recipe, ...]:
         n, h, wide, channels = sizes
         out = -(-h // a["stride"][0]), -(-wide // a["stride"][1])
-        tile = Tile(n, c[1:3], out, w[3], channels, w[:2], a["stride"], a["padding"][2], (w[3], w[2]))
+        tile = Tile(n, c[1:3], out, w[3], channels, w[:2], a["stride"], a["padding"][::2], (w[3], w[2]))
         tile = replace(tile, sums=a["format"] == "sums")
         return setting.quickest(fitting("conv2d_input", tile, setting.room))
 
@@ -112,7 +122,9 @@ def bfp16_conv2d_weight(setting: Setting, stage: Stage) -> tuple[Way, ...]:
     def tile(sizes: Sizes, images: int, part: bool) -> Tile:
         ky, kx, channels, outputs = sizes
         sums_ = part or a["format"] == "sums"
-        return Tile(images, x[1:3], c[1:3], channels, outputs, (ky, kx), a["stride"], a["padding"][2], held, sums_)
+        return Tile(
+            images, x[1:3], c[1:3], channels, outputs, (ky, kx), a["stride"], a["padding"][::2], held, sums_
+        )
 
     def made(sizes: Sizes, stay: frozenset[str]) -> tuple[Recipe, ...]:
         part = len(sizes) > 4
@@ -134,7 +146,14 @@ def bfp16_conv2d_weight(setting: Setting, stage: Stage) -> tuple[Way, ...]:
     split = stage.sums is not None
     order = (0, 1, 2, 3, *((4,) if split else ()))
     return tuple(
-        Way("bfp16 conv by weights", tuple((s,) for s in (one if split else one[:4])), (), made, (order,), join)
+        Way(
+            "bfp16 conv by weights",
+            tuple((s,) for s in (one if split else one[:4])),
+            (),
+            made,
+            (order,),
+            join,
+        )
         for one in found
         if split or one[4] == c[0] * pixels
     )

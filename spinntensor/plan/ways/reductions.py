@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from math import prod
 
 from spinntensor.errors import DTCMError, OperandError
@@ -90,7 +91,7 @@ def _along(shape: tuple[int, ...], axes: tuple[int, ...]) -> str:
         return WHOLE
     if not any(flags):
         return ""
-    turns = sum(a != b for a, b in zip(flags, flags[1:], strict=False))
+    turns = sum(a != b for a, b in pairwise(flags))
     if flags[-1]:
         return ROWS if turns == 1 else ""
     return COLUMNS if turns <= 2 else ""

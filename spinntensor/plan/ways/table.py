@@ -11,9 +11,13 @@ from spinntensor.plan.ways.convolution import conv2d
 from spinntensor.plan.ways.dense import matmul
 from spinntensor.plan.ways.depthwise import depthwise
 from spinntensor.plan.ways.float_products import float_conv2d, float_conv2d_input, float_conv2d_weight
+from spinntensor.plan.ways.float_windows import windows
 from spinntensor.plan.ways.maps import maps
+from spinntensor.plan.ways.matrices import bfp16_matmul, float_matmul
+from spinntensor.plan.ways.moves import moves
 from spinntensor.plan.ways.products import bfp16_conv2d, bfp16_conv2d_input, bfp16_conv2d_weight
 from spinntensor.plan.ways.reductions import reductions
+from spinntensor.plan.ways.rows import gather, scatter, softmax
 from spinntensor.plan.ways.setting import BYTES, Setting
 from spinntensor.plan.ways.way import Way
 from spinntensor.plan.ways.windows import pool
@@ -31,8 +35,12 @@ MAKERS: Mapping[str, tuple[Maker, ...]] = {
     kinds.CONV_INPUT: (bfp16_conv2d_input, float_conv2d_input),
     kinds.CONV_WEIGHT: (bfp16_conv2d_weight, float_conv2d_weight),
     kinds.DEPTHWISE: (depthwise,),
-    kinds.MATMUL: (_of_bytes(matmul),),
-    kinds.POOL: (pool,),
+    kinds.MATMUL: (_of_bytes(matmul), bfp16_matmul, float_matmul),
+    kinds.POOL: (pool, windows),
+    kinds.SOFTMAX: (softmax,),
+    kinds.MOVE: (moves,),
+    kinds.GATHER: (gather,),
+    kinds.SCATTER: (scatter,),
     kinds.MAP: (maps, bytes_maps),
     **dict.fromkeys((kinds.REDUCE, kinds.EXPONENT), (reductions,)),
 }
