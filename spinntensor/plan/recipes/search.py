@@ -197,30 +197,36 @@ def _strassen(box: ConvBox, room: int, use: Use) -> Iterator[Recipe]:
             return
 
 
-def _winograd(box: ConvBox, room: int, use: Use, widths: tuple[int, ...]) -> Iterator[Recipe]:
+def transformed_tile(box: ConvBox, width: int, arriving: bool) -> WinogradTile:
+    """The tile by Winograd F(2 x width, 3x3) without its cuts; what the last tiles have too many is not stored."""
     (rows, columns), (top, left, bottom, right) = box.out, box.border
+    down, across = -(-rows // 2), -(-columns // width)
+    more = 2 * down - rows, width * across - columns
+    return WinogradTile(
+        down,
+        across,
+        box.channels,
+        box.out_channels,
+        chunk=box.blocks[0],
+        width=width,
+        blocks=box.blocks,
+        by_rows=box.by_rows,
+        arriving=arriving,
+        border=(top, left, bottom + more[0], right + more[1]),
+        out=box.out if more != (0, 0) else (0, 0),
+    )
+
+
+def _winograd(box: ConvBox, room: int, use: Use, widths: tuple[int, ...]) -> Iterator[Recipe]:
     every = -(-box.out_channels // BLOCK)
     groups = (every, *(g for g in GROUPS if g < every))
     block = box.blocks[0] or box.channels
     chunks = [block // parts for parts in (1, 2, 4) if block % parts == 0 and block // parts % 4 == 0] or [
         block
     ]
+    arriving = bool(box.blocks[0]) and not use.same_x and box.channels > box.blocks[0]
     for width in widths:
-        down, across = -(-rows // 2), -(-columns // width)
-        more = 2 * down - rows, width * across - columns
-        base = WinogradTile(
-            down,
-            across,
-            box.channels,
-            box.out_channels,
-            chunk=chunks[0],
-            width=width,
-            blocks=box.blocks,
-            by_rows=box.by_rows,
-            arriving=bool(box.blocks[0]) and not use.same_x and box.channels > box.blocks[0],
-            border=(top, left, bottom + more[0], right + more[1]),
-            out=box.out if more != (0, 0) else (0, 0),
-        )
+        base = transformed_tile(box, width, arriving)
         for chunk in chunks:
             for on_core, resident in ((0, True), (0, False), (1, False)):
                 if on_core and width != 2:

@@ -52,15 +52,21 @@ class Convolution:
 
 def conv2d(setting: Setting, stage: Stage) -> tuple[Way, ...]:
     """A convolution of bytes with its requantisation, and the sum with another branch."""
+    found = described(setting, stage)
+    return () if found is None else _ways(setting, found)
+
+
+def described(setting: Setting, stage: Stage) -> Convolution | None:
+    """The sizes of a stage of this kind; None for a convolution that these kernels do not compute."""
     node = setting.node(stage, "conv2d")
     assert node is not None
     a: dict[str, Any] = dict(attributes(node))
     if a["dilation"] != (1, 1) or setting.node(stage, "requantize") is None:
-        return ()
+        return None
     kh, kw, channels, _ = setting.lowered.graph[node.inputs[1]].type.shape
     x, result = node.inputs[0], stage.results[0]
     n, h, w, c = (axis.size for axis in stage.axes)
-    made = Convolution(
+    return Convolution(
         (n, h, w, c),
         channels,
         (kh, kw),
@@ -70,7 +76,6 @@ def conv2d(setting: Setting, stage: Stage) -> tuple[Way, ...]:
         (setting.form(x) == "int8", setting.form(result) == "int8"),
         setting.node(stage, "add_q") is not None,
     )
-    return _ways(setting, made)
 
 
 @lru_cache(1 << 10)
