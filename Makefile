@@ -1,7 +1,7 @@
 # Everything from a bare checkout: python3 (3.11 or later) and make are all that is needed.
 #   make demo      the doctor, then digits learnt and read, and a photograph through ResNet-50
 #   make test      the fast tests             make test-all  the slow ones too
-#   make bench     kernels, then tensors on the host   make lint   ruff and mypy
+#   make bench     kernels, plans, then tensors on the host   make lint   ruff and mypy
 #   make clean     remove what was built, but for .venv
 # SPINNTENSOR_CC=arm-none-eabi-gcc chooses another ARM compiler; ARGS="-k gemm" is passed on to the command.
 
@@ -30,6 +30,8 @@ test-all: $(INSTALLED) $(IMAGES)
 
 bench: $(PEERS) $(IMAGES)
 	$(BIN)/spinntensor bench kernels $(ARGS)
+	$(BIN)/python bench/estimates.py
+	$(BIN)/spinntensor bench plans
 	$(BIN)/python bench/products.py
 	$(BIN)/python bench/tensors.py
 	$(BIN)/python bench/resnet_graph.py

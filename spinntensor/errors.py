@@ -591,8 +591,8 @@ class UnsupportedError(SpinnTensorError):
     def __str__(self) -> str:
         listed = "; ".join(f"{op} at {source}" if source else op for op, source in self.operations)
         return (
-            f"received {len(self.operations)} operations without a rule for tiles: {listed}; "
-            "expected operations that all have one; compute these on the host, outside the graph"
+            f"received {len(self.operations)} operations that no tiles compute: {listed}; "
+            "expected operations that have a rule and kernels; compute these on the host, outside the graph"
         )
 
 

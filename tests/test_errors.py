@@ -196,8 +196,8 @@ CASES = [
     (
         UnsupportedError([("fft", "model.py:3"), ("sort", "")]),
         {"operations": (("fft", "model.py:3"), ("sort", ""))},
-        "received 2 operations without a rule for tiles: fft at model.py:3; sort; "
-        "expected operations that all have one; compute these on the host, outside the graph",
+        "received 2 operations that no tiles compute: fft at model.py:3; sort; "
+        "expected operations that have a rule and kernels; compute these on the host, outside the graph",
     ),
     (
         CutError("conv2d_3", "spans to 7 of axis h", "spans to 8", "cut it again"),

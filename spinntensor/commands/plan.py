@@ -76,7 +76,6 @@ def main(
             format=work.format,
             objective=objective,
             batch=work.batch,
-            training=work.training,
             roles=work.roles,
         )
     seconds = time.perf_counter() - start

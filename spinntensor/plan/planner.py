@@ -31,6 +31,7 @@ from spinntensor.plan.partition import (
 )
 from spinntensor.plan.plan import Plan, Totals
 from spinntensor.plan.recipe import Recipe
+from spinntensor.plan.recipes.missing import MISSING, reason
 from spinntensor.plan.schedule import Schedule, busiest, scheduled
 from spinntensor.plan.share import JOIN, TILES, Share
 from spinntensor.plan.simulate import steady
@@ -74,18 +75,17 @@ def plan(
     format: str = "",
     objective: str = THROUGHPUT,
     batch: int = 1,
-    training: bool = False,
     roles: Mapping[int, str] = MappingProxyType({}),
 ) -> Plan:
     """How `graph` runs on `machine`, which has one chip.
 
     Parameters
     ----------
-    graph : after `spinntensor.machine.host.optimised`; all that it computes is one period.
+    graph : after `spinntensor.machine.host.optimised`; all that it computes is one period. Where it updates variables,
+        as a training step does, values may be computed again instead of being kept.
     model, format : what the plan is called.
     objective : `throughput`, a stream of periods, or `latency`, one period alone.
     batch : images that the graph takes.
-    training : whether it is a training step, whose periods follow each other.
     roles : what variables are, by the ids of their nodes, for the error of a model that does not fit.
 
     Equal input gives an equal plan.
@@ -100,13 +100,13 @@ def plan(
     if len(machine.chips) != 1:
         received = f"{machine.name}, {len(machine.chips)} chips"
         raise OperandError("plan", "machine", received, "one chip", "take machine chip")
-    cones: tuple[Cone, ...] = ()
-    if training:
-        cones = kept(graph, _layouts(machine), machine.facts.sdram_usable_bytes)
+    training = bool(graph.updates)
+    limit = machine.facts.sdram_usable_bytes
+    cones = kept(graph, _layouts(machine), limit) if training else ()
     while True:
         lowered = lowered_with(graph, cones)
         try:
-            return _planned(lowered, cones, machine, (model, format, objective), batch, training, roles)
+            return _planned(lowered, cones, machine, (model, format, objective), batch, roles)
         except SDRAMError as error:
             live = sdram.live_bytes(whole_values(lowered, _layouts(machine)(lowered), roles))
             more = kept(graph, _layouts(machine), live - (error.needed - error.available)) if training else ()
@@ -126,7 +126,6 @@ def _planned(
     machine: Machine,
     names: tuple[str, str, str],
     batch: int,
-    training: bool,
     roles: Mapping[int, str],
 ) -> Plan:
     """The plan of a lowered graph; `names` are those of model, format and objective."""
@@ -136,7 +135,7 @@ def _planned(
     context = Context(facts, workers, objective)
     sdram.check(whole_values(lowered, setting.layout, roles), facts, batch)
     candidates = _candidates(setting, context)
-    found, schedule = _fitting(setting, context, candidates, batch, training, roles)
+    found, schedule = _fitting(setting, context, candidates, batch, roles)
     rung = bell_cycles(schedule, workers)
     made = tuple(
         layer(lowered, stage, choice, runner, schedule, rung, context)
@@ -173,7 +172,9 @@ def _candidates(setting: Setting, context: Context) -> list[tuple[Draft, ...]]:
         if not some:
             for i in stage.nodes:
                 node = setting.lowered.graph[i]
-                missing[f"{node.op} of {stage.kind} {node.type}", node.source] = None
+                form = setting.form(node.inputs[0] if node.inputs else node.id)
+                words = reason(node.op, form) if (node.op, form) in MISSING else ""
+                missing[f"{node.op} {node.type}{words and f' ({words})'}", node.source] = None
         found.append(some)
     if missing:
         raise UnsupportedError(missing)
@@ -185,7 +186,6 @@ def _fitting(
     context: Context,
     candidates: Sequence[tuple[Draft, ...]],
     batch: int,
-    training: bool,
     roles: Mapping[int, str],
 ) -> tuple[Chosen, Schedule]:
     """Choices whose code fits the ITCM and whose values fit the SDRAM, with their schedule."""
@@ -193,7 +193,7 @@ def _fitting(
     for attempt in range(LEANER):
         found = _cut(setting, context, candidates, picked, roles)
         try:
-            return found, _best_schedule(found, batch, training)
+            return found, _best_schedule(found, batch)
         except SDRAMError as error:
             leaner = _leaner(setting, candidates, picked, error.needed - error.available)
             if leaner is None or attempt == LEANER - 1:
@@ -274,9 +274,9 @@ def _cut(
     return Chosen(setting.lowered, setting, context, tuple(choices), tuple(runners), roles)
 
 
-def _best_schedule(found: Chosen, batch: int, training: bool) -> Schedule:
+def _best_schedule(found: Chosen, batch: int) -> Schedule:
     """The schedule with the shortest period; for latency, and for graphs with variables, the one in a single phase."""
-    stream = found.context.objective != LATENCY and not training and not found.lowered.graph.updates
+    stream = found.context.objective != LATENCY and not found.lowered.graph.updates
     best = _schedule(found, batch, 1)
     bound = busiest(best.shares, best.order, best.bells)
     for phases in PHASES[1:] if stream and best.run.interval > 1.01 * bound else ():

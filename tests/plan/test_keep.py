@@ -27,13 +27,13 @@ def step():
 
 def test_a_step_that_does_not_fit_computes_values_again():
     graph = step()
-    whole = plan(graph, chip(), batch=16, training=True)
+    whole = plan(graph, chip(), batch=16)
     assert whole.recomputed == ()
     found = []
     for part in (0.95, 0.9, 0.85, 0.8):
         where = chip().with_(sdram_usable_bytes=int(part * whole.totals.sdram_bytes))
         try:
-            made = plan(graph, where, batch=16, training=True)
+            made = plan(graph, where, batch=16)
         except SDRAMError:
             break
         found.append(made.recomputed)
@@ -51,4 +51,4 @@ def test_a_step_that_does_not_fit_computes_values_again():
 def test_a_step_that_cannot_fit_is_refused():
     graph = step()
     with pytest.raises(SDRAMError, match="the largest: activations"):
-        plan(graph, chip().with_(sdram_usable_bytes=500_000), batch=16, training=True)
+        plan(graph, chip().with_(sdram_usable_bytes=500_000), batch=16)

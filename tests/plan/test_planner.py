@@ -182,7 +182,7 @@ def test_resnet50_as_planned_has_the_bits_of_the_host():
 def test_plans_in_floating_formats_and_of_training_have_the_bits_of_the_host(seed, format, train, dead):
     graph = small(seed, 4, format, train)
     where = machine(np.random.default_rng(seed), dead)
-    made = plan(graph, where, batch=4, training=train)
+    made = plan(graph, where, batch=4)
     valid(made, graph, where)
     assert sum(len(layer.cut.workers) >= 4 for layer in made.layers) > len(made.layers) / 2
     values = values_of(graph, seed)
@@ -195,7 +195,7 @@ def test_plans_in_floating_formats_and_of_training_have_the_bits_of_the_host(see
 
 
 def test_sums_are_split_where_results_are_few():
-    made = plan(small(3, 4, "bfp16", train=True), chip(), batch=4, training=True)
+    made = plan(small(3, 4, "bfp16", train=True), chip(), batch=4)
     split = [layer for layer in made.layers if layer.cut.partial]
     assert {"conv2d_weight", "reduce"} <= {layer.kind for layer in split}
     assert all(layer.cut.joiners for layer in split)
