@@ -10,7 +10,7 @@ import logging
 import resource
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 PRODUCTS = 0.75
 """MAC per cycle of the 3x3 register block of products: 18 in 24 cycles, see `docs/performance.md`."""
+LEAST = 0.005
+"""Part of the time below which nothing is named."""
 PART = "plans"
 """Name of the part of the page that this writes."""
 
@@ -206,21 +208,25 @@ def refusal() -> str:
 
 def reason(made: Plan) -> str:
     """What the workers' cycles go to: terms of the cost, kinds of layers, and the three layers that take the most."""
-    terms: Counter[str] = Counter()
-    kinds: Counter[str] = Counter()
-    macs: Counter[str] = Counter()
+    terms: defaultdict[str, float] = defaultdict(float)
+    kinds: defaultdict[str, float] = defaultdict(float)
+    macs: defaultdict[str, float] = defaultdict(float)
     for layer in made.layers:
-        terms.update(layer.terms)
-        kinds[layer.kind] += sum(layer.terms.values())
+        for name, cycles in layer.terms.items():
+            terms[name] += cycles
+            kinds[layer.kind] += cycles
         macs[layer.kind] += layer.macs
     everything = sum(terms.values())
-    parts = ", ".join(
-        f"{name} {c / everything:.0%}" for name, c in terms.most_common() if c > 0.005 * everything
-    )
+
+    def most(cycles: dict[str, float]) -> list[tuple[str, float]]:
+        return sorted(
+            ((n, c) for n, c in cycles.items() if c > LEAST * everything), key=lambda t: (-t[1], t[0])
+        )
+
+    parts = ", ".join(f"{name} {c / everything:.0%}" for name, c in most(terms))
     by_kind = ", ".join(
         f"{kind} {c / everything:.0%}" + (f" at {macs[kind] / c:.2f} MAC/cycle" if macs[kind] else "")
-        for kind, c in kinds.most_common(6)
-        if c > 0.005 * everything
+        for kind, c in most(kinds)
     )
     slow = sorted(made.layers, key=lambda x: -sum(x.terms.values()))[:3]
     layers = ", ".join(
