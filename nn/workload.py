@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import spinntensor as st
 from spinntensor.errors import OperandError
+from spinntensor.graph.graph import VARIABLE
 from spinntensor.machine.host import optimised
 from spinntensor.nn.converted import ConvertedModel
 
@@ -64,11 +66,23 @@ def inference(
             raise OperandError(model.name, "format", format, f"{model.format}, in which it is", mend)
         found: Any = model
     elif format == "float32":
-        graph = model.compiled().graph(*[np.zeros(shape, np.float32) for shape in shapes])
-        return Workload(model.name, format, batch, optimised(graph))
+        return _held(model.name, format, batch, model.compiled(), shapes)
     else:
         found = model.quantize(format, calibration=_samples(model) if calibration is None else calibration)
+    if format == "bfp16":
+        return _held(model.name, format, batch, found.compiled(), shapes)
     return Workload(model.name, format, batch, optimised(found.graph(*shapes)))
+
+
+def _held(
+    name: str, format: str, batch: int, compiled: st.Compiled, shapes: tuple[tuple[int, ...], ...]
+) -> Workload:
+    """A graph whose weights are variables: they stay where they are from batch to batch."""
+    zeros = [np.zeros(shape, np.float32) for shape in shapes]
+    graph, held = optimised(compiled.graph(*zeros)), compiled.variables(*zeros)
+    nodes = tuple(replace(n, op=VARIABLE) if n.id in held else n for n in graph.nodes)
+    roles = dict.fromkeys(held, "weights")
+    return Workload(name, format, batch, replace(graph, nodes=nodes), roles=roles)
 
 
 def training(model: Model, format: str, batch: int) -> Workload:

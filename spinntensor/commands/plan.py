@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from spinntensor.commands.networks import float_only, open_network
 from spinntensor.commands.progress import waiting
-from spinntensor.errors import OperandError
+from spinntensor.errors import OperandError, SDRAMError
 from spinntensor.machine.facts import facts
 from spinntensor.machine.geometry import ROOT, Machine
 from spinntensor.machine.grammar import parse
@@ -63,21 +63,30 @@ def main(
         if path:
             writable(path, suffixes)
     where = _machine(machine, dead, figures or {})
-    objective = _objective(objective, batch, train)
-    with waiting(f"reading {model}"):
-        work = workload(model, where, format, objective, batch, train, weights, classes, seed)
-    log.info("planning %s in %s for %s, batch %d", work.model, work.format, where.name, work.batch)
-    start = time.perf_counter()
-    with waiting(f"planning {work.model}"):
-        made = plan(
-            work.graph,
-            where,
-            model=work.model,
-            format=work.format,
-            objective=objective,
-            batch=work.batch,
-            roles=work.roles,
-        )
+    objective, batch_given = _objective(objective, batch, train), batch is not None
+    network = named(model, weights, classes, seed)
+    while True:
+        with waiting(f"reading {model}"):
+            work = workload(network, model, where, format, objective, batch, train)
+        log.info("planning %s in %s for %s, batch %d", work.model, work.format, where.name, work.batch)
+        start = time.perf_counter()
+        try:
+            with waiting(f"planning {work.model}"):
+                made = plan(
+                    work.graph,
+                    where,
+                    model=work.model,
+                    format=work.format,
+                    objective=objective,
+                    batch=work.batch,
+                    roles=work.roles,
+                )
+            break
+        except SDRAMError as error:
+            if train or batch_given or work.batch == 1:
+                raise
+            batch = work.batch // 2
+            print(f"a batch of {work.batch} does not fit ({error.needed:,} bytes of SDRAM): {batch} instead")
     seconds = time.perf_counter() - start
     print(plan_text.why(made, why, where.facts) if why else plan_text.text(made, where.facts))
     if json:
@@ -91,26 +100,23 @@ def main(
 
 
 def workload(
-    model: str,
+    network: Model | ConvertedModel,
+    name: str,
     machine: Machine,
     format: str | None,
     objective: str,
     batch: int | None,
     train: bool = False,
-    weights: str | None = None,
-    classes: int | None = None,
-    seed: int = 0,
 ) -> Workload:
-    """The graph to plan, from what the user named.
+    """The graph to plan of a network that the user called `name`.
 
     format : None takes that of a converted model, int8 for others, and bfp16 for training.
     batch : None takes for a stream one sample for each worker, or more of a small network; one for latency; 32 for
         training.
     """
-    network = _network(model, weights, classes, seed)
     if train:
         format = "bfp16" if format is None else format
-        return training(float_only(network, model), format, TRAINING_BATCH if batch is None else batch)
+        return training(float_only(network, name), format, TRAINING_BATCH if batch is None else batch)
     if format is None:
         format = network.format if isinstance(network, ConvertedModel) else "int8"
     if batch is None:
@@ -119,7 +125,9 @@ def workload(
     return inference(network, format, batch)
 
 
-def _network(model: str, weights: str | None, classes: int | None, seed: int) -> Model | ConvertedModel:
+def named(
+    model: str, weights: str | None = None, classes: int | None = None, seed: int = 0
+) -> Model | ConvertedModel:
     """A network by its name, by its sizes, or from a file."""
     if SIZES.fullmatch(model):
         if classes is not None:
@@ -164,4 +172,4 @@ def _objective(objective: str | None, batch: int | None, train: bool) -> str:
     return objective or "throughput"
 
 
-__all__ = ["MODELS", "main", "workload"]
+__all__ = ["MODELS", "main", "named", "workload"]

@@ -81,7 +81,8 @@ def candidates(setting: Setting, context: Context) -> list[tuple[Draft, ...]]:
             for i in stage.nodes:
                 node = setting.lowered.graph[i]
                 form = setting.form(node.inputs[0] if node.inputs else node.id)
-                words = reason(node.op, form) if (node.op, form) in MISSING else ""
+                words = "no tile of it fits the DTCM" if mine else ""
+                words = reason(node.op, form) or "" if (node.op, form) in MISSING else words
                 missing[f"{node.op} {node.type}{words and f' ({words})'}", node.source] = None
         found.append(some)
     if missing:

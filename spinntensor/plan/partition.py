@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from math import ceil, prod
+from math import ceil, lcm, prod
 
 from spinntensor.lower.box import Span
 from spinntensor.lower.stage import Stage
@@ -136,9 +136,10 @@ def _rank(draft: Draft) -> tuple[float, str, Sizes, tuple[int, ...]]:
     return draft.score, draft.recipe.kernel, draft.sizes, draft.order
 
 
-def _spans(stage: Stage, sizes: Sizes) -> tuple[tuple[Span, ...], ...]:
+def _spans(stage: Stage, way: Way, sizes: Sizes) -> tuple[tuple[Span, ...], ...]:
     axes = [*stage.axes, *([stage.sums] if stage.sums and len(sizes) > len(stage.axes) else [])]
-    return tuple(spans_of(a.size, s, a.unit) for a, s in zip(axes, sizes, strict=True))
+    units = way.units or (1,) * len(axes)
+    return tuple(spans_of(a.size, s, lcm(a.unit, u)) for a, s, u in zip(axes, sizes, units, strict=False))
 
 
 def _drafts(
@@ -149,7 +150,7 @@ def _drafts(
     failed: dict[tuple[str, frozenset[str]], list[Sizes]],
 ) -> Iterator[Draft]:
     """Candidates with a tile of these sizes; `failed` has those that do not fit, and larger ones do not either."""
-    parts = [len(spans) for spans in _spans(stage, sizes)]
+    parts = [len(spans) for spans in _spans(stage, way, sizes)]
     each = ceil(prod(parts) / context.workers)
     for order in way.orders:
         stay = _staying(way, parts, order, each)
@@ -203,7 +204,7 @@ def _staying(way: Way, parts: Sequence[int], order: Sequence[int], each: int) ->
 
 def _laid_out(stage: Stage, draft: Draft, context: Context, loads: Sequence[float]) -> Choice | None:
     """The draft tile by tile; None where a smaller tile has no recipe (a rim that its kernels do not take)."""
-    way, axes = draft.way, _spans(stage, draft.sizes)
+    way, axes = draft.way, _spans(stage, draft.way, draft.sizes)
     tiles = [dict(zip(draft.order, t, strict=True)) for t in product(*(axes[a] for a in draft.order))]
     spans = [tuple(t[a] for a in range(len(axes))) for t in tiles]
     sizes = [tuple(stop - start for start, stop in s) for s in spans]

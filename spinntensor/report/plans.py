@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
-from spinntensor.commands.plan import workload
+from spinntensor.commands.plan import named, workload
 from spinntensor.commands.progress import waiting
 from spinntensor.errors import SpinnTensorError, UnknownNameError
 from spinntensor.machine.geometry import chip
@@ -175,7 +175,9 @@ def measured(cases: Sequence[Case]) -> list[Line]:
 
 def _planned(case: Case) -> tuple[Plan, float]:
     machine = chip()
-    work = workload(case.model, machine, case.format, case.objective, case.batch, case.train)
+    work = workload(
+        named(case.model), case.model, machine, case.format, case.objective, case.batch, case.train
+    )
     start = time.perf_counter()
     found = plan(
         work.graph,

@@ -135,9 +135,9 @@ def test_less_instruction_memory_gives_up_the_kernels_that_save_least():
 
 
 def test_a_layer_far_bigger_than_its_neighbours_keeps_all_workers_busy():
-    from spinntensor.commands.plan import workload
+    from spinntensor.commands.plan import named, workload
 
-    work = workload("10-1024-20", chip(), "int8", "throughput", None)
+    work = workload(named("10-1024-20"), "10-1024-20", chip(), "int8", "throughput", None)
     made = plan(work.graph, chip(), batch=work.batch)
     busy = [0.0] * 16
     for share in made.shares:

@@ -92,10 +92,11 @@ def forward(t: Tile, rows: int) -> Recipe:
     """`conv2d` of a tile, so many output rows at a time; weights arrive as int16 [KH,KW,C,O]."""
     k, wide = prod(t.kernel) * t.channels, _padded(t.channels)
     weights = [_round(k * t.outputs), call(PIXELS, rows=t.outputs, columns=k, lines=1, chunk_words=0)]
+    narrow = t.out[1] < (t.image[1] + t.padding[1] - t.kernel[1]) // t.stride[1] + 1
     geometry = {"kh": t.kernel[0], "kw": t.kernel[1], "sy": t.stride[0], "sx": t.stride[1]}
 
     def block(r: int) -> tuple[int, tuple[Call, ...]]:
-        height, width = t.rows_in(r), t.image[1]
+        height, width = t.rows_in(r), (t.out[1] - 1) * t.stride[1] + t.kernel[1] if narrow else t.image[1]
         fields = call(
             FIELDS, c=t.channels, oh=r, ow=t.out[1], top=0, left=t.padding[1], chunk_words=1,
             height=height, width=width, **geometry,
@@ -104,7 +105,19 @@ def forward(t: Tile, rows: int) -> Recipe:
         return height * width * wide, (_round(height * width * wide), fields, product)
 
     held = (k, 4 * panel_words(t.outputs, k, "b"), HALF * k * t.outputs)
-    return _walked("bfp16 conv", t, rows, block, weights, held, rows * t.out[1])
+    made = _walked("bfp16 conv", t, rows, block, weights, held, rows * t.out[1])
+    if not narrow:
+        return made
+    lines = {
+        "x": t.images * sum(n * t.rows_in(r) for r, n in spans(t.out[0], rows)),
+        "y": t.images * t.out[0],
+    }
+    return replace(made, loads=_by_lines(made.loads, lines), stores=_by_lines(made.stores, lines))
+
+
+def _by_lines(transfers: tuple[Transfer, ...], lines: dict[str, int]) -> tuple[Transfer, ...]:
+    """Transfers of a part of the columns: a row of pixels is a piece of its own."""
+    return tuple(replace(t, pieces=max(t.pieces, lines.get(t.operand, 0))) for t in transfers)
 
 
 def _walked(

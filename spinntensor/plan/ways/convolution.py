@@ -100,7 +100,7 @@ def _ways(setting: Setting, made: Convolution) -> tuple[Way, ...]:
     ]
     orders = ((N, H, W, C), (N, C, H, W)) if len(tried) > 1 else ((N, H, W, C),)
     return tuple(
-        Way("conv2d", ((1,), (h,), (w,), tried), operands, recipes, orders)
+        Way("conv2d", ((1,), (h,), (w,), tried), operands, recipes, orders, units=(1, 1, 1, unit))
         for h, w in _worth(pixels, size[H], size[W], made.kernel)
     )
 

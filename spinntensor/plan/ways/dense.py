@@ -51,6 +51,6 @@ def matmul(setting: Setting, stage: Stage) -> tuple[Way, ...]:
     tried = balanced(columns, UNIT)
     some = balanced(rows, most=MOST_ROWS)
     return (
-        Way("dense, one vector", ((1,), tried), operands, one, ((M, N), (N, M))),
-        Way("dense", (some, tried), operands, several, ((M, N), (N, M))),
+        Way("dense, one vector", ((1,), tried), operands, one, ((M, N), (N, M)), units=(1, UNIT)),
+        Way("dense", (some, tried), operands, several, ((M, N), (N, M)), units=(1, UNIT)),
     )

@@ -52,4 +52,4 @@ def depthwise(setting: Setting, stage: Stage) -> tuple[Way, ...]:
 
     tried = ((1,), balanced(size[H]), balanced(size[W])[:MOST_COLUMNS], balanced(channels, block or channels))
     operands = (("x", frozenset({N, H, W, C})), ("w", frozenset({C})), ("r", frozenset({N, H, W, C})))
-    return (Way("depthwise 3x3", tried, operands, recipes, ((N, C, H, W),)),)
+    return (Way("depthwise 3x3", tried, operands, recipes, ((N, C, H, W),), units=(1, 1, 1, block or LANES)),)

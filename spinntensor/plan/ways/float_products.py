@@ -22,6 +22,8 @@ from spinntensor.plan.ways.way import Sizes, Way, balanced
 N, H, W, C = range(4)
 PAIR = 2
 """Floats of a double word, at whose multiples channels are cut."""
+WIDTHS = 5
+"""Widths of tiles that are tried."""
 MOST_ROWS = 8
 Recipes = Callable[[Sizes, frozenset[str]], tuple[Recipe, ...]]
 
@@ -102,7 +104,7 @@ def _image_ways(stage: Stage, name: str, made: Recipes, step: int) -> tuple[Way,
     if 0 in size:
         return ()
     rows = tuple(h for h in balanced(size[H], step) if h <= MOST_ROWS * step)
-    columns = balanced(size[W], step)[:2]
+    columns = balanced(size[W], step)[:WIDTHS]
     sizes = ((1,), rows, columns, parts_of(size[C], PAIR)[:3])
     operands = (("w", frozenset({C})),)
     return (Way(name, sizes, operands, made, ((N, H, W, C), (C, N, H, W))),)

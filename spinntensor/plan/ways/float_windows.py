@@ -32,5 +32,5 @@ def windows(setting: Setting, stage: Stage) -> tuple[Way, ...]:
         tile = Windows((h, w), a["window"], a["stride"], (height, width), c, held)
         return setting.quickest(MADE[node.op](tile, setting.room), stay)
 
-    sizes = ((1,), balanced(rows)[:4], balanced(columns)[:2], parts_of(channels, PAIR)[:5])
+    sizes = ((1,), balanced(rows)[:4], balanced(columns)[:6], parts_of(channels, PAIR)[:8])
     return (Way(node.op, sizes, (), made, ((0, 1, 2, 3),)),)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from typing import Any
 
 from spinntensor.graph.graph import Node
@@ -14,7 +15,7 @@ from spinntensor.plan.recipe import Recipe
 from spinntensor.plan.recipes import sums
 from spinntensor.plan.recipes.bfp16_conv import Tile, fitting
 from spinntensor.plan.ways.setting import Setting, attributes
-from spinntensor.plan.ways.way import Sizes, Way
+from spinntensor.plan.ways.way import Sizes, Way, balanced
 
 N, H, W, C = range(4)
 UNIT = 4
@@ -92,19 +93,23 @@ def bfp16_conv2d_input(setting: Setting, stage: Stage) -> tuple[Way, ...]:
 
 
 def _ways(setting: Setting, stage: Stage, name: str, made: Recipes, unit: int) -> tuple[Way, ...]:
-    """Images to workers, then parts of their channels; rows where there are fewer images than workers."""
+    """Images to workers, then parts of their channels; rows where there are fewer images than workers.
+
+    Parts of a row or two are tried as well: whole rows of many channels may not fit.
+    """
     size = tuple(axis.size for axis in stage.axes)
     if 0 in size:
         return ()
     found = []
     images = dict.fromkeys(-(-size[N] // n) for n in (1, 2, 4, 8, 16, 32) if n <= 2 * setting.workers)
     rows = dict.fromkeys(-(-size[H] // n) for n in (1, 2, 4, 8, 16) if n <= size[H])
-    for n in images:
-        for h in rows:
-            tiles = -(-size[N] // n) * -(-size[H] // h)
-            for c in parts_of(size[C], UNIT)[:4]:
-                if tiles * size[C] // c <= 4 * setting.workers:
-                    found.append((n, h, size[W], c))
+    for n, h in product(images, rows):
+        tiles = -(-size[N] // n) * -(-size[H] // h)
+        for c in parts_of(size[C], UNIT)[:4]:
+            if tiles * size[C] // c <= 4 * setting.workers:
+                found.append((n, h, size[W], c))
+    for h, wide in product((2 * unit, unit), balanced(size[W], unit)[:6]):
+        found += [(1, min(h, size[H]), wide, c) for c in parts_of(size[C], UNIT)[:8:2]]
     sizes = [tuple((s,) for s in one) for one in found]
     return tuple(Way(name, s, (), made, ((N, H, W, C),)) for s in sizes)
 

@@ -25,6 +25,7 @@ class Way:
     recipes : of a tile of some sizes, where the named operands stay the same for all tiles of a worker: the quickest
         by each set of kernels that does it; () where none fits the DTCM.
     join : of joining the partial sums of a box of some sizes from so many parts; None where sums are not cut.
+    units : multiples at which each axis is cut, where its kernels need larger ones than the stage does; () for none.
     orders : orders of the axes, slowest first, that are worth trying.
     """
 
@@ -34,6 +35,7 @@ class Way:
     recipes: Callable[[Sizes, frozenset[str]], tuple[Recipe, ...]]
     orders: tuple[tuple[int, ...], ...]
     join: Callable[[Sizes, int], Recipe | None] | None = None
+    units: Sizes = ()
 
     def combinations(self) -> Iterator[Sizes]:
         """All sizes of a tile."""

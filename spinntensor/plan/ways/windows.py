@@ -48,4 +48,4 @@ def pool(setting: Setting, stage: Stage) -> tuple[Way, ...]:
 
     sizes = ((1,), balanced(size[H]), balanced(size[W])[:4], balanced(size[C], block or size[C]))
     operands = (("x", frozenset({N, H, W, C})), ("w", frozenset[int]()))
-    return (Way(NAMES[node.op], sizes, operands, recipes, ((N, H, W, C),)),)
+    return (Way(NAMES[node.op], sizes, operands, recipes, ((N, H, W, C),), units=(1, 1, 1, block or 1)),)
