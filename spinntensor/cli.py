@@ -24,6 +24,7 @@ from spinntensor.errors import (
     SpinnTensorError,
     TraceError,
     UnknownNameError,
+    UnsupportedError,
 )
 
 OK, FAILED, USAGE = 0, 1, 2
@@ -89,6 +90,8 @@ def _without_line(what: object) -> None:
     """Take away the line of the user's program: here it is the start of the command line."""
     if isinstance(what, ShapeError | GraphError | TraceError | NumericWarning):
         what.source = ""
+    elif isinstance(what, UnsupportedError):
+        what.operations = tuple(dict.fromkeys((op, "") for op, _ in what.operations))
 
 
 def _doctor(args: argparse.Namespace) -> int:

@@ -62,6 +62,15 @@ def test_another_machine_gives_another_plan(spinntensor, tmp_path):
     assert images_per_s("--dead", "2,3,4,5,6,7,8,9", "--batch", "9") < 0.7 * usual
 
 
+def test_a_smaller_batch_is_taken_where_the_usual_one_does_not_fit(spinntensor):
+    code, out, err = spinntensor("plan", "resnet8", "--set", "sdram_usable_bytes=1500000")
+    assert code == 0, err
+    assert "a batch of 16 does not fit" in out and "8 instead" in out
+    assert "batch 8, on chip" in out or "batch 4, on chip" in out
+    code, out, err = spinntensor("plan", "resnet8", "--batch", "16", "--set", "sdram_usable_bytes=1500000")
+    assert code == 1 and "the plan needs" in err
+
+
 def test_latency_takes_one_image(spinntensor, tmp_path):
     code, out, err = spinntensor("plan", "resnet8", "--objective", "latency")
     assert code == 0, err
@@ -86,6 +95,7 @@ def test_latency_takes_one_image(spinntensor, tmp_path):
         (["10-20-5", "--classes", "3"], "its last size is the number of classes"),
         (["resnet9"], "did you mean 'resnet8'"),
         (["resnet50", "--batch", "64"], "the largest: activations"),
+        (["lenet5", "--format", "float32", "--train"], "no tiles compute: conv2d_weight"),
     ],
 )
 def test_bad_input_is_refused_with_its_reason(spinntensor, words, expected):
