@@ -9,6 +9,7 @@ from numba import njit
 
 from spinntensor.abi.float_math import F32_SOFTMAX
 from spinntensor.errors import RangeError
+from spinntensor.kernels._f32_reduce import levels_of
 from spinntensor.kernels._float_tables import exp_table, log_table
 from spinntensor.kernels._float_unary import bits, patterns
 from spinntensor.kernels.check import array
@@ -107,8 +108,12 @@ def declare(name: str) -> Kernel:
         return y
 
     def features(shape: Shape) -> tuple[float, ...]:
-        """Call, rows, elements."""
-        return 1, shape["m"], shape["m"] * shape["n"]
+        """Call, rows; of the tree of sums levels, elements left over and rounds; elements; rows of one and of two.
+
+        The sum of such short rows is often 1 or close to it, where the logarithm is quicker.
+        """
+        m, n, (levels, odd, rounds) = shape["m"], shape["n"], levels_of(shape["n"])
+        return 1, m, m * levels, m * odd, m * rounds, m * n, m * (n == 1), m * (n == 2)
 
     def work(shape: Shape) -> Work:
         """An element: 9 for the maximum, 82 for difference and exp, 34 for a sum, 32 for the quotient or difference."""
