@@ -15,7 +15,7 @@ from spinntensor.machine.facts import Facts
 from spinntensor.plan.needs import Place
 from spinntensor.plan.plan import Buffer
 from spinntensor.plan.room import consumers, smallest
-from spinntensor.plan.values import Value, recomputed
+from spinntensor.plan.values import Value
 
 ALIGN = 8
 """Bytes of a double word, which the DMA controller moves."""
@@ -74,16 +74,6 @@ def check(values: Sequence[Value], facts: Facts, images: int = 1) -> None:
     if live > limit:
         machine, reason = smallest(values, live, limit, images)
         raise SDRAMError(live, limit, consumers(values), machine, reason)
-
-
-def saving(values: Sequence[Value], node: int) -> int:
-    """Bytes that the plan takes less when the value of a node is computed again instead of kept; never below 0.
-
-    The stage that makes it again is not in the schedule yet: its cycles, and operands that would have to stay for it,
-    are to be weighed by the caller.
-    """
-    changed = [new for v in values for new in (recomputed(v) if v.node == node else (v,))]
-    return max(0, _placed(values).nbytes - _placed(changed).nbytes)
 
 
 def _plain(value: Value) -> Value:

@@ -140,24 +140,6 @@ def in_place(lowered: Lowered, cuts: Sequence[Cut], reads: Reads) -> dict[int, i
     return found
 
 
-def recomputed(value: Value) -> tuple[Value, ...]:
-    """A value that is dropped in the longest stretch of stages that do not use it, and made again at the end of it.
-
-    The same value alone where there is no such stretch. What making it again costs, and what it needs for that, is for
-    the caller to say.
-    """
-    gaps = [(b - a, -a, b) for a, b in zip(value.uses, value.uses[1:], strict=False)]
-    if not gaps or value.first < 0 or max(gaps)[0] < 2:
-        return (value,)
-    _, low, high = max(gaps)
-    early = tuple(n for n in value.uses if n <= -low)
-    late = tuple(n for n in value.uses if n >= high)
-    return (
-        replace(value, uses=early, last=early[-1]),
-        replace(value, name=f"{value.name} again", uses=late, first=high),
-    )
-
-
 def _constants(
     lowered: Lowered, layout: Callable[[int], Layout], packed: Mapping[int, int], read: Readers
 ) -> Iterator[Value]:

@@ -18,10 +18,10 @@ from spinntensor.plan.layout import Layout
 from spinntensor.plan.needs import images_of, needs
 from spinntensor.plan.room import machine_of, smallest
 from spinntensor.plan.schedule import ordered, share_phases
-from spinntensor.plan.sdram import peak, placed, saving
+from spinntensor.plan.sdram import peak, placed
 from spinntensor.plan.shares import resident, shares
 from spinntensor.plan.simulate import simulate
-from spinntensor.plan.values import Value, copies_of, in_place, recomputed, values
+from spinntensor.plan.values import Value, copies_of, in_place, values
 from spinntensor.plan.waits import reduced
 
 FACTS = facts()
@@ -233,18 +233,6 @@ def test_the_smallest_machine_is_that_of_the_arithmetic():
     assert [machine_of(n) for n in (1, 2, 4, 5, 48, 49, 144, 145, 57_600, 57_601)] == [
         "chip", "spinn3", "spinn3", "spinn5", "spinn5", "spinn5x3", "spinn5x3", "spinn5x6", "spinn5x1200", "",
     ]  # fmt: skip
-
-
-def test_a_value_that_is_made_again_saves_the_bytes_between():
-    held = replace(value("kept", "activation", 1000, 0, 9, (0, 1, 9)), node=5)
-    other = value("other", "activation", 600, 4, 6)
-    assert recomputed(held) == (
-        replace(held, uses=(0, 1), last=1),
-        replace(held, name="kept again", uses=(9,), first=9),
-    )
-    assert saving([held, other], 5) == 600
-    assert saving([held, other], 7) == 0
-    assert recomputed(replace(held, uses=(0, 1), last=1)) == (replace(held, uses=(0, 1), last=1),)
 
 
 def test_whole_boxes_of_constants_are_kept_once():
