@@ -56,8 +56,7 @@ def main(
     before anything is planned.
     """
     from spinntensor.plan.planner import plan
-    from spinntensor.plan.saving import save
-    from spinntensor.report import plan_html, plan_text, plan_trace
+    from spinntensor.report import plan_html, plan_json, plan_text, plan_trace
 
     for path, suffixes in ((json, (".json",)), (html, (".html", ".htm")), (trace, (".json",))):
         if path:
@@ -90,7 +89,7 @@ def main(
     seconds = time.perf_counter() - start
     print(plan_text.why(made, why, where.facts) if why else plan_text.text(made, where.facts))
     if json:
-        save(made, json, seconds)
+        plan_json.write(made, json, seconds)
     if html:
         plan_html.write(made, html, facts=where.facts, plan_s=seconds)
     if trace:

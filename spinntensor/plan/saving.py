@@ -1,4 +1,4 @@
-"""Plans as JSON: written whole or not at all, read back to an equal plan, with a sum that tells one from another."""
+"""Plans as JSON: read back to an equal plan, with a sum that tells one from another."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import Any
 from spinntensor.errors import InputError
 from spinntensor.plan.coding import CodingError, decode, encode, hints
 from spinntensor.plan.plan import Layer, Plan, Totals
-from spinntensor.report.files import writable, write_whole
 
 VERSION = 1
 """Of the form of the file; the value of its first key, `spinntensor_plan`."""
@@ -84,12 +83,6 @@ def loads(text: str, path: str = "the text") -> Plan:
         return decode(_unfolded(record), Plan, "")
     except CodingError as error:
         raise InputError(path, str(error), mend) from None
-
-
-def save(plan: Plan, path: str, plan_s: float | None = None) -> None:
-    """Write the plan to a file, whole or not at all; OutputError when it cannot be written."""
-    text = dumps(plan, plan_s)
-    write_whole(writable(path), lambda part: part.write_text(text, encoding="utf-8"))
 
 
 def load(path: str) -> Plan:

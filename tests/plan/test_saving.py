@@ -11,7 +11,8 @@ from plan.made import made
 from spinntensor.errors import InputError, OutputError
 from spinntensor.plan.cut import Cut
 from spinntensor.plan.plan import Plan, Totals
-from spinntensor.plan.saving import digest, dumps, load, loads, save, to_json
+from spinntensor.plan.saving import digest, dumps, load, loads, to_json
+from spinntensor.report.plan_json import write
 
 PLAN = made(seed=5, blocks=1)
 
@@ -71,11 +72,11 @@ def test_every_part_of_a_plan_counts_for_its_sum(name):
 
 def test_files(tmp_path):
     path = str(tmp_path / "plan.json")
-    save(PLAN, path, 2.0)
+    write(PLAN, path, 2.0)
     assert load(path) == PLAN
     assert [p.name for p in tmp_path.iterdir()] == ["plan.json"]
     with pytest.raises(OutputError, match="no folder"):
-        save(PLAN, str(tmp_path / "none" / "plan.json"))
+        write(PLAN, str(tmp_path / "none" / "plan.json"))
     with pytest.raises(InputError, match=r"cannot read .*lost\.json"):
         load(str(tmp_path / "lost.json"))
     (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")

@@ -9,6 +9,7 @@ from functools import lru_cache
 from spinntensor.plan.recipe import Call, Recipe, Region, Transfer
 from spinntensor.plan.recipes import int8_calls as calls
 from spinntensor.plan.recipes.conv import PLAIN, Use
+from spinntensor.plan.recipes.parts import call, up
 
 PAIR = 8
 """Bytes of a pair of words."""
@@ -28,18 +29,16 @@ MISSING = {
 
 
 def _made(
-    name: str, sizes: dict[str, int], twice: Iterable[str], call: Call, loads: tuple[Transfer, ...]
+    name: str, sizes: dict[str, int], twice: Iterable[str], one: Call, loads: tuple[Transfer, ...]
 ) -> Recipe:
-    return Recipe(
-        name, calls.regions(sizes, twice), (call,), loads, (Transfer("y", calls.rounded(sizes["y"])),)
-    )
+    return Recipe(name, calls.regions(sizes, twice), (one,), loads, (Transfer("y", up(sizes["y"])),))
 
 
 @lru_cache(1 << 14)
 def add_q(n: int, use: Use = PLAIN) -> Recipe:
     """Sum of two arrays of n bytes, each with its scale and zero point."""
     sizes = dict.fromkeys("aby", n)
-    loads = (Transfer("a", calls.rounded(n)), Transfer("b", calls.rounded(n)))
+    loads = (Transfer("a", up(n)), Transfer("b", up(n)))
     return _made("add_q", sizes, "aby", calls.residual_add(n, use.signed[1]), loads)
 
 
@@ -47,7 +46,7 @@ def add_q(n: int, use: Use = PLAIN) -> Recipe:
 def requantize(m: int, n: int, use: Use = PLAIN) -> Recipe:
     """Sums int32 [m, n] of m channels to bytes [n, m]."""
     sizes = {"c": 4 * m * n, "y": m * n, "rows": 16 * m}
-    loads = (Transfer("c", calls.rounded(4 * m * n)), Transfer("w", 16 * m))
+    loads = (Transfer("c", up(4 * m * n)), Transfer("w", 16 * m))
     twice = {"c", "y"} | (set() if use.same_w else {"rows"})
     return _made("requantize", sizes, twice, calls.requantize(m, n, use.signed[1]), loads)
 
@@ -56,28 +55,28 @@ def requantize(m: int, n: int, use: Use = PLAIN) -> Recipe:
 def softmax_q(m: int, n: int) -> Recipe:
     """Softmax of m int8 rows of n columns, rows of whole words."""
     size = m * -(-n // 4) * 4
-    loads = (Transfer("x", calls.rounded(size)), Transfer("w", TABLE))
-    call = calls.call("softmax_s8_u8", m=m, n=n)
-    return _made("softmax_q", {"x": size, "y": size, "lut": TABLE}, "xy", call, loads)
+    loads = (Transfer("x", up(size)), Transfer("w", TABLE))
+    one = call("softmax_s8_u8", m=m, n=n)
+    return _made("softmax_q", {"x": size, "y": size, "lut": TABLE}, "xy", one, loads)
 
 
 @lru_cache(1 << 14)
 def quantize(n: int, signed: bool) -> Recipe:
     """n float32 to bytes by one scale and zero point; what is clamped, lost or not finite is counted."""
     sizes = {"x": WORD * n, "y": n, "table": STEPS, "counts": COUNTS}
-    loads = (Transfer("x", calls.rounded(WORD * n)), Transfer("w", calls.rounded(STEPS)))
-    call = calls.call("f32_quantize_8", n=n, signed=int(signed))
-    made = _made("quantize", sizes, ("x", "y", "counts"), call, loads)
-    return replace(made, stores=(*made.stores, Transfer("counts", calls.rounded(COUNTS))))
+    loads = (Transfer("x", up(WORD * n)), Transfer("w", up(STEPS)))
+    one = call("f32_quantize_8", n=n, signed=int(signed))
+    made = _made("quantize", sizes, ("x", "y", "counts"), one, loads)
+    return replace(made, stores=(*made.stores, Transfer("counts", up(COUNTS))))
 
 
 @lru_cache(1 << 14)
 def dequantize(n: int, signed: bool) -> Recipe:
     """n bytes to float32 by one scale and zero point."""
     sizes = {"x": n, "y": WORD * n, "table": RESULTS}
-    loads = (Transfer("x", calls.rounded(n)), Transfer("w", RESULTS))
-    call = calls.call("f32_dequantize_8", n=n, signed=int(signed))
-    return _made("dequantize", sizes, "xy", call, loads)
+    loads = (Transfer("x", up(n)), Transfer("w", RESULTS))
+    one = call("f32_dequantize_8", n=n, signed=int(signed))
+    return _made("dequantize", sizes, "xy", one, loads)
 
 
 def read_back(recipe: Recipe, n: int, signed: bool) -> Recipe:
@@ -100,8 +99,8 @@ def read_back(recipe: Recipe, n: int, signed: bool) -> Recipe:
 def dequantize_s32(n: int) -> Recipe:
     """n int32 to float32 by one scale."""
     sizes = dict.fromkeys("xy", WORD * n)
-    loads = (Transfer("x", calls.rounded(WORD * n)),)
-    return _made("dequantize int32", sizes, "xy", calls.call("f32_dequantize_s32", n=n), loads)
+    loads = (Transfer("x", up(WORD * n)),)
+    return _made("dequantize int32", sizes, "xy", call("f32_dequantize_s32", n=n), loads)
 
 
 @lru_cache(1 << 14)
@@ -111,7 +110,7 @@ def eltwise(op: str, n: int, signed: bool, scalar: bool = False) -> Recipe:
     size = -(-n // PAIR) * PAIR
     sizes = {"a": size, "b": COUNTER if scalar else size, "y": size * (2 if op == "mul" else 1)}
     sizes |= {"saturated": COUNTER} if op in COUNTED else {}
-    loads = (Transfer("a", size), Transfer("b", calls.rounded(sizes["b"])))
+    loads = (Transfer("a", size), Transfer("b", up(sizes["b"])))
     twice = "ay" if scalar else "aby"
-    call = calls.call(f"eltwise_{op}_{kind}", n=n, scalar=int(scalar))
-    return _made(f"{op} of bytes", sizes, twice, call, loads)
+    one = call(f"eltwise_{op}_{kind}", n=n, scalar=int(scalar))
+    return _made(f"{op} of bytes", sizes, twice, one, loads)

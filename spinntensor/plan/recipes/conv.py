@@ -16,8 +16,10 @@ from types import MappingProxyType
 
 from spinntensor.kernels.conv2d_tile import Conv2d
 from spinntensor.kernels.pack_outer import BLOCK, chunks_of, pairs_of
+from spinntensor.plan.layout import DOUBLE
 from spinntensor.plan.recipe import STREAM, X_STREAM, Call, Recipe, Region, Transfer
 from spinntensor.plan.recipes import int8_calls as calls
+from spinntensor.plan.recipes.parts import call, gathered, moved, up
 
 
 @dataclass(frozen=True)
@@ -58,19 +60,19 @@ def conv(geometry: Conv2d, use: Use = PLAIN) -> Recipe:
     y_bytes = prod(g.y_shape)
     y_pieces = (g.y_shape[0] if g.blocks[1] else 1) * (g.out[0] if g.by_rows[1] else 1)
     x_pieces = (g.x_shape[0] if g.blocks[0] else 1) * (g.tile[0] if g.by_rows[0] else 1)
-    loads = [calls.transfer(X_STREAM if g.arriving else "x", prod(g.x_shape), x_pieces)]
+    loads = [moved(X_STREAM if g.arriving else "x", prod(g.x_shape), x_pieces)]
     loads.append(Transfer(STREAM if streamed else "w", packed, count if streamed else 1))
     loads.append(Transfer("w", 16 * g.out_channels, 1))
     found = list(_calls(g, use))
     if use.residual:
-        loads.append(Transfer("r", calls.rounded(y_bytes), y_pieces))
+        loads.append(Transfer("r", up(y_bytes), y_pieces))
         found.append(calls.residual_add(y_bytes, use.signed[1]))
     return Recipe(
         f"conv2d {g.kernel[0]}x{g.kernel[1]} im2col{' + add' if use.residual else ''}",
         regions(g, use),
-        calls.merged(found),
+        gathered(found),
         tuple(loads),
-        (calls.transfer("y", y_bytes, y_pieces),),
+        (moved("y", y_bytes, y_pieces),),
         g.macs,
         packed,
         (
@@ -136,7 +138,7 @@ def part_bytes(m: int, k: int, expanded: bool) -> int:
     """Bytes that weights of m rows and k taps take in SDRAM, in whole double words."""
     panels, pairs = -(-m // BLOCK), pairs_of(k)
     words = BLOCK * pairs + chunks_of(pairs) if expanded else BLOCK * pairs // 2
-    return calls.rounded(4 * panels * words)
+    return up(4 * panels * words)
 
 
 def taps(g: Conv2d) -> Mapping[int, int]:
@@ -172,7 +174,7 @@ def sizes_of(g: Conv2d) -> tuple[dict[str, int], int]:
         sizes["w"] = weights
     sizes["a"] = weights if g.expanded else 4 * panels * (BLOCK * longest + chunks_of(longest))
     if not g.expanded:
-        sizes["patches"] = calls.DOUBLE
+        sizes["patches"] = DOUBLE
     sizes["c"] = 4 * g.pixels * (min(BLOCK * panels, g.out_channels) if single else g.out_channels)
     sizes["rows"] = 16 * g.out_channels
     if own:
@@ -219,11 +221,11 @@ def _packing(g: Conv2d, signed: bool) -> Iterator[Call]:
         if channels > block:
             shape = {"kh": channels // block, "kw": 1, "c": block, "oh": 1, "ow": g.pixels, "sx": g.stride[1]}
             size = {"height": channels // block, "width": pixels, "signed": int(signed)}
-            yield calls.call(name, count, **shape, **size)
+            yield call(name, count, **shape, **size)
             continue
         for row in range(0, g.kernel[0], g.chunk[0]):
             for column in range(0, g.kernel[1], g.chunk[1]):
-                yield calls.call(
+                yield call(
                     name,
                     count,
                     kh=min(g.chunk[0], g.kernel[0] - row),

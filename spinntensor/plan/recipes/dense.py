@@ -13,6 +13,7 @@ from spinntensor.plan.recipe import Recipe, Transfer
 from spinntensor.plan.recipes import conv as im2col
 from spinntensor.plan.recipes import int8_calls as calls
 from spinntensor.plan.recipes.conv import PLAIN, Use
+from spinntensor.plan.recipes.parts import call, up
 
 
 def weight_bytes(dense: Dense) -> int:
@@ -28,22 +29,22 @@ def vector(dense: Dense, use: Use = PLAIN) -> Recipe:
     sizes = {"x": length, "b": 2 * length + 4, "a": weight_bytes(dense), "rows": 16 * m}
     sizes |= {"c": 4 * m, "y": dense.y_pitch}
     twice = {"y"} | (set() if use.same_x else {"x"}) | (set() if use.same_w else {"a", "rows"})
-    packed = calls.rounded(sizes["a"])
+    packed = up(sizes["a"])
     grid = {"kh": 1, "kw": 1, "oh": 1, "ow": BLOCK, "c": dense.pixel}
     return Recipe(
         "dense, one vector",
         calls.regions(sizes, twice),
         (
-            calls.call("im2col_u8_outer_u8", signed=int(use.signed[0]), **grid),
-            calls.call("gemv_s16_9_u16", m=m, k=length, accumulate=0),
+            call("im2col_u8_outer_u8", signed=int(use.signed[0]), **grid),
+            call("gemv_s16_9_u16", m=m, k=length, accumulate=0),
             calls.requantize(m, 1, use.signed[1]),
         ),
         (
-            Transfer("x", calls.rounded(dense.x_pitch)),
+            Transfer("x", up(dense.x_pitch)),
             Transfer("w", packed),
             Transfer("w", 16 * m),
         ),
-        (Transfer("y", calls.rounded(dense.y_pitch)),),
+        (Transfer("y", up(dense.y_pitch)),),
         dense.inputs * m,
         packed,
     )
@@ -62,5 +63,5 @@ def convolution(dense: Dense, vectors: int, group: int = 1) -> Conv2d:
 def batch(dense: Dense, vectors: int, use: Use = PLAIN) -> Recipe:
     """Several vectors times the weights, a matrix product: `dense_tile.batch`."""
     made = im2col.conv(convolution(dense, vectors), use)
-    store = Transfer("y", vectors * calls.rounded(dense.y_pitch), vectors)
+    store = Transfer("y", vectors * up(dense.y_pitch), vectors)
     return replace(made, kernel="dense, several vectors", stores=(store,))

@@ -15,7 +15,7 @@ from spinntensor.kernels.planes_u8_s16 import LANES
 from spinntensor.plan.recipe import Call, Recipe, Region, Transfer
 from spinntensor.plan.recipes import int8_calls as calls
 from spinntensor.plan.recipes.conv import PLAIN, Use, places
-from spinntensor.plan.recipes.parts import ROOM
+from spinntensor.plan.recipes.parts import ROOM, call, gathered, moved, up
 
 
 @lru_cache(1 << 14)
@@ -28,17 +28,17 @@ def depthwise(d: Depthwise, use: Use = PLAIN, route: int = 0) -> Recipe:
     sizes = d.sizes
     y_pieces = d.blocks * (d.out[0] if d.by_rows[1] else 1)
     x_pieces = d.blocks * (d.image[0] if d.by_rows[0] else 1)
-    loads = [calls.transfer("x", sizes["x"], x_pieces), Transfer("w", calls.rounded(sizes["w"]))]
+    loads = [moved("x", sizes["x"], x_pieces), Transfer("w", up(sizes["w"]))]
     found = list(_calls(d, use, route))
     if use.residual:
-        loads.append(Transfer("r", calls.rounded(sizes["y"]), y_pieces))
+        loads.append(Transfer("r", up(sizes["y"]), y_pieces))
         found.append(calls.residual_add(sizes["y"], use.signed[1]))
     return Recipe(
         f"depthwise 3x3 stride {d.stride}{' + add' if use.residual else ''}",
         regions(d, use),
-        calls.merged(found),
+        gathered(found),
         tuple(loads),
-        (calls.transfer("y", sizes["y"], y_pieces),),
+        (moved("y", sizes["y"], y_pieces),),
         9 * sizes["y"],
         sizes["w"],
         (("group", d.group or d.pixel), ("late", use.late)),
@@ -60,12 +60,10 @@ def _calls(d: Depthwise, use: Use, route: int) -> Iterator[Call]:
     groups = Counter(end - first for first, end in d.groups)
     for count, times in groups.items():
         words, signed = count // LANES, int(use.signed[0])
-        yield calls.call(
-            "planes_u8_s16", times, rows=rows, columns=columns, words=words, signed=signed, **border
-        )
+        yield call("planes_u8_s16", times, rows=rows, columns=columns, words=words, signed=signed, **border)
         kernel = f"depthwise_3x3_s16_u8_s{d.stride}_wide"
-        yield calls.call(kernel, times, c=count, oh=oh, ow=ow, route=max(route, int(use.signed[1])))
-        yield calls.call("interleave_u8", times, n=d.pixels, words=words)
+        yield call(kernel, times, c=count, oh=oh, ow=ow, route=max(route, int(use.signed[1])))
+        yield call("interleave_u8", times, n=d.pixels, words=words)
 
 
 _SIDES = ("top", "left", "bottom", "right")

@@ -8,41 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from spinntensor.plan.recipe import Call, Region, Transfer
-
-DOUBLE = 8
-"""Bytes of a double word, to which regions and transfers are rounded up."""
-
-
-def call(kernel: str, count: int = 1, **shape: int) -> Call:
-    """`count` calls of a kernel on this shape."""
-    return Call(kernel, tuple(sorted(shape.items())), count)
-
-
-def merged(calls: Iterable[Call]) -> tuple[Call, ...]:
-    """Equal calls as one with their number, in order of first use."""
-    found: dict[tuple[str, tuple[tuple[str, int], ...]], int] = {}
-    for one in calls:
-        if one.count:
-            key = one.kernel, one.shape
-            found[key] = found.get(key, 0) + one.count
-    return tuple(Call(kernel, shape, count) for (kernel, shape), count in found.items())
-
-
-def rounded(nbytes: int) -> int:
-    """Bytes in whole double words."""
-    return -(-nbytes // DOUBLE) * DOUBLE
-
-
-def transfer(operand: str, nbytes: int, pieces: int = 1) -> Transfer:
-    """`nbytes` in so many equal pieces, each in whole double words."""
-    return Transfer(operand, pieces * rounded(-(-nbytes // pieces)), pieces)
+from spinntensor.plan.recipe import Call, Region
+from spinntensor.plan.recipes.parts import call, up
 
 
 def regions(sizes: Mapping[str, int], twice: Iterable[str]) -> tuple[Region, ...]:
     """Regions of these bytes, with two places where named in `twice`."""
     names = frozenset(twice)
-    return tuple(Region(name, rounded(nbytes), 2 if name in names else 1) for name, nbytes in sizes.items())
+    return tuple(Region(name, up(nbytes), 2 if name in names else 1) for name, nbytes in sizes.items())
 
 
 def gemm(m: int, n: int, k: int, accumulate: int = 0, count: int = 1) -> Call:

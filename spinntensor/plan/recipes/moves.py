@@ -10,10 +10,11 @@ from functools import lru_cache
 
 from spinntensor.errors import DTCMError, OperandError
 from spinntensor.kernels._float_tables import exp_table, log_table
+from spinntensor.plan.layout import DOUBLE
 from spinntensor.plan.recipe import Recipe
 from spinntensor.plan.recipes.chain import COPY
 from spinntensor.plan.recipes.maps import copies
-from spinntensor.plan.recipes.parts import DOUBLE_WORD, ROOM, call, gathered, moved, regions, spans, up
+from spinntensor.plan.recipes.parts import ROOM, call, gathered, moved, regions, spans, up
 
 WORD, HALF = 4, 2
 BLOCK_BYTES = 8192
@@ -37,7 +38,7 @@ def move(nbytes: int, run: int, item: int = WORD, zeros: int = 0, room: int = RO
     ------
     OperandError for short runs of bytes; DTCMError when a run does not fit twice.
     """
-    dma = run % DOUBLE_WORD == 0
+    dma = run % DOUBLE == 0
     if not dma and run % WORD and item != HALF:
         mend = "cut along an axis whose elements fill words; no kernel copies single bytes"
         raise OperandError("move", "run", f"{run} bytes", f"a multiple of {WORD}", mend)
@@ -53,7 +54,7 @@ def move(nbytes: int, run: int, item: int = WORD, zeros: int = 0, room: int = RO
         if wide:
             calls += [call("bfp16_to_f32", blocks, n=n), call("bfp16_from_f32", blocks, n=n)]
         sizes = [("x", block, 2), ("from", WORD * n, 1), ("to", WORD * n, 1), ("y", block, 2)]
-        sizes += [("counts", DOUBLE_WORD, 1)] if wide else []
+        sizes += [("counts", DOUBLE, 1)] if wide else []
     needed = sum(up(size) * places for _, size, places in sizes)
     if needed > room:
         raise DTCMError("move", needed, room, {name: size for name, size, _ in sizes})
@@ -61,7 +62,7 @@ def move(nbytes: int, run: int, item: int = WORD, zeros: int = 0, room: int = RO
         kernel="dma" if dma else "copy",
         regions=regions(sizes),
         calls=gathered(calls),
-        loads=(moved("x", max(taken, DOUBLE_WORD), pieces, min(pieces, blocks)),),
+        loads=(moved("x", max(taken, DOUBLE), pieces, min(pieces, blocks)),),
         stores=(moved("y", nbytes, blocks, blocks),),
         detail=(("block", block),),
     )
@@ -75,7 +76,7 @@ def fill(nbytes: int) -> Recipe:
         kernel="fill",
         regions=regions((("y", block, 2),)),
         calls=gathered(calls),
-        loads=(moved("constant", DOUBLE_WORD),),
+        loads=(moved("constant", DOUBLE),),
         stores=(moved("y", nbytes, -(-nbytes // block)),),
         detail=(("block", block),),
     )

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 
 from spinntensor.abi import memory
 from spinntensor.abi.engine import BLOCK, COMMAND
+from spinntensor.plan.layout import DOUBLE
 from spinntensor.plan.recipe import Call, Region, Transfer
 
-DOUBLE_WORD = 8
-"""Bytes that a DMA transfer moves at least, and by whose multiples it moves."""
 ENGINE_BYTES = 64 + 2 * BLOCK * COMMAND.size
 """What the tile engine takes of the operands' bytes: its record, and two blocks of commands."""
 ROOM = memory.OPERANDS_BYTES - ENGINE_BYTES
@@ -18,7 +17,7 @@ ROOM = memory.OPERANDS_BYTES - ENGINE_BYTES
 
 def up(nbytes: int) -> int:
     """`nbytes` in whole double words."""
-    return -(-nbytes // DOUBLE_WORD) * DOUBLE_WORD
+    return -(-nbytes // DOUBLE) * DOUBLE
 
 
 def call(kernel: str, count: int = 1, **sizes: int) -> Call:
@@ -28,10 +27,11 @@ def call(kernel: str, count: int = 1, **sizes: int) -> Call:
 
 def gathered(calls: Iterable[Call]) -> tuple[Call, ...]:
     """The calls in order of first use, equal ones counted together, those that are never made left out."""
-    counts: dict[tuple, int] = {}
+    counts: dict[tuple[str, tuple[tuple[str, int], ...]], int] = {}
     for c in calls:
-        counts[c.kernel, c.shape] = counts.get((c.kernel, c.shape), 0) + c.count
-    return tuple(Call(kernel, shape, n) for (kernel, shape), n in counts.items() if n)
+        if c.count:
+            counts[c.kernel, c.shape] = counts.get((c.kernel, c.shape), 0) + c.count
+    return tuple(Call(kernel, shape, n) for (kernel, shape), n in counts.items())
 
 
 def regions(sizes: Iterable[tuple[str, int, int]]) -> tuple[Region, ...]:

@@ -12,6 +12,7 @@ from spinntensor.kernels._window import LANES
 from spinntensor.plan.recipe import Call, Recipe, Transfer
 from spinntensor.plan.recipes import int8_calls as calls
 from spinntensor.plan.recipes.conv import PLAIN, Use
+from spinntensor.plan.recipes.parts import call, up
 
 MAX, MEAN = "maxpool", "avgpool"
 DIVISOR = 16
@@ -68,7 +69,7 @@ def pool(p: Pool, use: Use = PLAIN) -> Recipe:
     x_rows = inside[0] if left + right or p.by_rows[0] else 1
     y_rows = rows if p.by_rows[1] else 1
     sizes = {"x": blocks * height * width * pixel, "y": blocks * rows * columns * pixel}
-    loads = [Transfer("x", calls.rounded(blocks * inside[0] * inside[1] * pixel), blocks * x_rows)]
+    loads = [Transfer("x", up(blocks * inside[0] * inside[1] * pixel), blocks * x_rows)]
     if p.kind == MEAN:
         sizes["divisors"] = DIVISOR * (rows * columns if p.divisors else 1)
         loads.append(Transfer("w", sizes["divisors"]))
@@ -78,7 +79,7 @@ def pool(p: Pool, use: Use = PLAIN) -> Recipe:
         calls.regions(sizes, twice),
         (_call(p, block, blocks, use.signed[0]),),
         tuple(loads),
-        (Transfer("y", calls.rounded(sizes["y"]), blocks * y_rows),),
+        (Transfer("y", up(sizes["y"]), blocks * y_rows),),
     )
 
 
@@ -88,7 +89,7 @@ def _call(p: Pool, block: int, blocks: int, signed: bool) -> Call:
     if not p.fixed:
         (kh, kw), (sh, sw) = p.window, p.stride
         shape |= {"kh": kh, "kw": kw, "sh": sh, "sw": sw}
-    return calls.call(name, blocks, **shape)
+    return call(name, blocks, **shape)
 
 
 @lru_cache(1 << 14)
@@ -103,7 +104,7 @@ def global_mean(pixels: tuple[int, int], channels: int, block: int = 0, use: Use
     return Recipe(
         "mean of an image",
         calls.regions(sizes, twice),
-        (calls.call(kernel, blocks, h=pixels[0], w=pixels[1], c=block),),
-        (Transfer("x", calls.rounded(x_bytes), blocks), Transfer("w", DIVISOR)),
-        (Transfer("y", calls.rounded(blocks * pixel)),),
+        (call(kernel, blocks, h=pixels[0], w=pixels[1], c=block),),
+        (Transfer("x", up(x_bytes), blocks), Transfer("w", DIVISOR)),
+        (Transfer("y", up(blocks * pixel)),),
     )

@@ -7,22 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
-from spinntensor.abi import memory
 from spinntensor.kernels.conv2d_tile import Conv2d
 from spinntensor.kernels.pack_outer import BLOCK
 from spinntensor.kernels.strassen_conv import StrassenConv
 from spinntensor.kernels.winograd_tile import WinogradTile
 from spinntensor.machine.facts import facts
-from spinntensor.machine.tile_engine import OPERANDS_AT
 from spinntensor.plan.engine import engine_cycles
 from spinntensor.plan.recipe import Recipe
 from spinntensor.plan.recipes import conv as im2col
 from spinntensor.plan.recipes import strassen as stepped
 from spinntensor.plan.recipes import winograd as transformed
 from spinntensor.plan.recipes.conv import PLAIN, Use
-
-ROOM = memory.STACK_LIMIT - OPERANDS_AT
-"""Bytes of the DTCM for the regions of a worker that keeps no trace."""
+from spinntensor.plan.recipes.parts import ROOM
 
 GROUPS = (64, 48, 32, 22, 16, 11, 8, 6, 4, 3, 2, 1)
 """Panels of three output channels at a time that are tried, besides all of them: the largest that fits is taken."""

@@ -13,6 +13,7 @@ from spinntensor.kernels.strassen_step import AFTER, BEFORE
 from spinntensor.plan.recipe import STREAM, Call, Recipe, Region, Transfer
 from spinntensor.plan.recipes import int8_calls as calls
 from spinntensor.plan.recipes.conv import PLAIN, Use, part_bytes, places, spans
+from spinntensor.plan.recipes.parts import call, gathered, moved, up
 
 PRODUCTS = len(BEFORE) + len(AFTER)
 
@@ -31,20 +32,20 @@ def strassen(tile: StrassenConv, use: Use = PLAIN) -> Recipe:
         )
     )
     loads = [
-        calls.transfer("x", prod(conv.x_shape), x_pieces),
+        moved("x", prod(conv.x_shape), x_pieces),
         Transfer(STREAM, packed, PRODUCTS * sum(groups.values())),
         Transfer("w", 16 * conv.out_channels, 1),
     ]
     found = list(_calls(tile, use))
     if use.residual:
-        loads.append(Transfer("r", calls.rounded(y_bytes), y_pieces))
+        loads.append(Transfer("r", up(y_bytes), y_pieces))
         found.append(calls.residual_add(y_bytes, use.signed[1]))
     return Recipe(
         f"strassen 1x1{' + add' if use.residual else ''}",
         regions(tile, use),
-        calls.merged(found),
+        gathered(found),
         tuple(loads),
-        (calls.transfer("y", y_bytes, y_pieces),),
+        (moved("y", y_bytes, y_pieces),),
         conv.macs,
         packed,
         (("group", tile.group), ("resident", False), ("late", use.late)),
@@ -65,7 +66,7 @@ def _calls(tile: StrassenConv, use: Use) -> Iterator[Call]:
     conv, (rows, pixels, channels) = tile.conv, tile.half
     block = conv.blocks[0] or conv.channels
     count, taken = max(1, channels // block), min(channels, block)
-    yield calls.call(
+    yield call(
         "im2col_u8_outer_u8",
         4,
         kh=count,
@@ -79,11 +80,11 @@ def _calls(tile: StrassenConv, use: Use) -> Iterator[Call]:
         more=int(taken < conv.x_pitch),
         signed=int(use.signed[0]),
     )
-    yield calls.call("strassen_sums_u8_x4", k2=channels, n2=pixels)
+    yield call("strassen_sums_u8_x4", k2=channels, n2=pixels)
     for m, times in spans(rows, BLOCK * tile.group).items():
         yield calls.gemm(m, pixels, channels, 0, len(BEFORE) * times)
         yield calls.gemm(m, pixels, channels, 1, len(AFTER) * times)
-        yield calls.call("strassen_combine_s32_x8", times, n=m * pixels)
+        yield call("strassen_combine_s32_x8", times, n=m * pixels)
     for m, times in _rows(tile).items():
         yield calls.requantize(m, pixels, use.signed[1], 2 * times)
 

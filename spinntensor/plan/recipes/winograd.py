@@ -16,6 +16,7 @@ from spinntensor.kernels.winograd_tile import WinogradTile
 from spinntensor.plan.recipe import STREAM, X_STREAM, Call, Recipe, Region, Transfer
 from spinntensor.plan.recipes import int8_calls as calls
 from spinntensor.plan.recipes.conv import PLAIN, Use, pieces, places, spans
+from spinntensor.plan.recipes.parts import call, gathered, moved, up
 
 WORST = 255 * 128
 """The largest magnitude of a product of a byte and a weight."""
@@ -40,10 +41,10 @@ def winograd(tile: WinogradTile, use: Use = PLAIN) -> Recipe:
     x_pieces = (tile.c // x_block) * (inside[0] if left + right or tile.by_rows[0] else 1)
     y_pieces = (tile.m // y_block) * (rows if columns < tile.covered[1] or tile.by_rows[1] else 1)
     x_bytes = inside[0] * inside[1] * tile.c + (0 if tile.blocks[0] else AHEAD)
-    y_bytes = calls.rounded(rows * columns * tile.m)
+    y_bytes = up(rows * columns * tile.m)
     stays = alone and not (tile.on_core and count > 1)
     loads = [
-        calls.transfer(X_STREAM if tile.arriving else "x", x_bytes, x_pieces),
+        moved(X_STREAM if tile.arriving else "x", x_bytes, x_pieces),
         Transfer("w" if stays else STREAM, packed, count),
         Transfer("w", 16 * tile.m, 1),
     ]
@@ -55,7 +56,7 @@ def winograd(tile: WinogradTile, use: Use = PLAIN) -> Recipe:
     return Recipe(
         f"winograd {tile.winograd.name}{on_core}{' + add' if use.residual else ''}",
         regions(tile, use),
-        calls.merged(found),
+        gathered(found),
         tuple(loads),
         (Transfer("y", y_bytes, y_pieces),),
         9 * rows * columns * tile.c * tile.m,
@@ -99,7 +100,7 @@ def sizes_of(tile: WinogradTile) -> tuple[dict[str, int], Counter[int]]:
     for c, a in chunks.items():
         for m, b in groups.items():
             nbytes = 9 * c * m if tile.on_core else 4 * form.u_words(m, c)
-            parts[calls.rounded(nbytes)] += a * b
+            parts[up(nbytes)] += a * b
     count = sum(parts.values())
     halves = 1 if tile.on_core else count if tile.resident else min(count, 2)
     sizes = {
@@ -134,20 +135,20 @@ def _calls(tile: WinogradTile, use: Use) -> Iterator[Call]:
     cut = sum(chunks.values()) > 1
     grid = {"rows": tile.rows, "columns": tile.columns}
     for at, (c, count) in enumerate(chunks.items()):
-        yield calls.call(f"winograd_input_{kind}_{name}", count, c=c, gap=0, **grid)
+        yield call(f"winograd_input_{kind}_{name}", count, c=c, gap=0, **grid)
         for m, times in groups.items():
             if tile.on_core:
-                yield calls.call("winograd_weight_s8_2x2", count * times, m=m, c=c)
+                yield call("winograd_weight_s8_2x2", count * times, m=m, c=c)
             shape = {"m": m, "c": c, "odd": 0, "gap": 0, **grid}
             if not cut:
                 signed = int(use.signed[1])
                 kernel = f"winograd_product_s16_{name}_u32"
-                yield calls.call(kernel, times, any=0, signed=signed, **shape)
+                yield call(kernel, times, any=0, signed=signed, **shape)
                 continue
             first = int(at == 0)
             kernel = f"winograd_product_s16_{name}_s32_u32"
-            yield calls.call(kernel, times * first, accumulate=0, **shape)
-            yield calls.call(kernel, times * (count - first), accumulate=1, **shape)
+            yield call(kernel, times * first, accumulate=0, **shape)
+            yield call(kernel, times * (count - first), accumulate=1, **shape)
     if cut:
         block = tile.blocks[1] or tile.m
         for m, count in pieces(tile.m, tile.m, block).items():
