@@ -1,8 +1,8 @@
 """Measures what the tile engine itself costs: cycles of a command of each kind beside kernels and transfers.
 
-Random programs run on the emulated core, at two times of a peripheral access, with calls between moves so long that no
-transfer is waited for. What is left of their cycles without the kernels' is fitted by the commands' numbers.
-Writes `spinntensor/plan/engine.json`: `python bench/engine.py [--check]`.
+Random programs run on one core of the emulated chip, at two times of a peripheral access. What the core executes beside
+the kernels - commands, the queue of transfers and its interrupts, falling asleep and waking - is fitted by the numbers
+of commands. Writes `spinntensor/plan/engine.json`: `python bench/engine.py [--check]`.
 """
 
 from __future__ import annotations
@@ -12,61 +12,105 @@ import json
 
 import numpy as np
 
-from spinntensor.emulator.core import Core
-from spinntensor.emulator.facts import CoreFacts
-from spinntensor.emulator.memory import SDRAM_BASES
-from spinntensor.image.program import Command, Invoke, Move, Wait
+from spinntensor import abi
+from spinntensor.abi.runtime import CREDIT_PORT, PROGRAM, SHARE, SOURCES, TURN, TURNS
+from spinntensor.emulator.chip import Chip
+from spinntensor.emulator.monitor import Monitor
+from spinntensor.emulator.sv import VCPU, VCPU_BYTES
+from spinntensor.image.aplx import aplx
+from spinntensor.image.constants import Constants
+from spinntensor.image.emit.action import Where
+from spinntensor.image.encode import packed, task_bytes, tasks_of
+from spinntensor.image.link import link
+from spinntensor.image.overlap import Call, Move, Row
 from spinntensor.kernels import kernel
 from spinntensor.machine.call import run
-from spinntensor.machine.tile_engine import OPERANDS_AT, execute
+from spinntensor.machine.facts import facts
 from spinntensor.plan.engine import MEASURED, WEIGHTS
+from spinntensor.plan.recipes.parts import OPERANDS_AT
 
-SEED, PROGRAMS, ROUNDS = 5, 24, (3, 40)
+SEED, PROGRAMS, ROUNDS, TASKS = 5, 24, (3, 12), 6
 PERIPHERAL = (3, 10)
 """Cycles of a peripheral access at which programs run: two points give what a command computes and what it accesses."""
 
 CALLED, SHAPE = "clamp_s32_x8", {"n": 512}
-PROGRAM_AT, DATA_AT = SDRAM_BASES[0], SDRAM_BASES[0] + 0x100000
+CORE, USER0 = 1, 0x70
 
 
-def program(rng: np.random.Generator) -> list[Command]:
-    """Rounds of a move or none, one or more calls, then perhaps a wait for all moves so far.
-
-    One move at a time: the queue holds two transfers, and one of them may be the engine's fetch of its next commands.
-    """
+def program(rng: np.random.Generator) -> Row:
+    """Tasks of rounds: moves or none, then one or more calls, some of which wait for all moves so far."""
     words = {"x": OPERANDS_AT, "n": SHAPE["n"], "low": 0, "high": 0xFFFFFFFF >> 1}
-    commands: list[Command] = []
-    moves = 0
-    for _ in range(int(rng.integers(*ROUNDS))):
-        if rng.integers(2):
-            commands.append(Move("move", DATA_AT, OPERANDS_AT + 4 * SHAPE["n"], 8))
-            moves += 1
-        commands += [Invoke("call", CALLED, words)] * int(rng.integers(1, 4))
-        if moves and rng.integers(2):
-            commands.append(Wait("wait", moves))
-    return commands
+    commands: list[Move | Call] = []
+    ends = []
+    for task in range(TASKS):
+        for _ in range(int(rng.integers(*ROUNDS))):
+            for _ in range(int(rng.integers(0, 4))):
+                commands.append(Move(task, "x", Where(0), OPERANDS_AT + 4 * SHAPE["n"], 8))
+            for _ in range(int(rng.integers(1, 4))):
+                left = int(rng.choice([0, -1]))
+                commands.append(Call(task, CALLED, words, None if left < 0 else left))
+        ends.append(len(commands))
+    return Row(tuple(commands), tuple(ends))
 
 
-def own(commands: list[Command], peripheral: int) -> float:
-    """Cycles of a program's run that are neither its kernels' nor the trace's."""
-    core = Core(CoreFacts(peripheral_cycles=peripheral))
+def own(row: Row, peripheral: int) -> float:
+    """Cycles that a core executes to walk a row, without its kernels'."""
     one = kernel(CALLED)
-    called = run(one, one.sample(np.random.default_rng(0), SHAPE, False), core=core).counters.cycles
-    total = execute(core, commands, PROGRAM_AT, {}).counters.cycles
-    return total - called * sum(isinstance(c, Invoke) for c in commands)
+    figures = facts().with_(peripheral_cycles=peripheral)
+    called = run(one, one.sample(np.random.default_rng(0), SHAPE, False)).counters.cycles
+    return _awake(row, figures) - called * counts(row)[3]
 
 
-def counts(commands: list[Command]) -> list[int]:
-    """1, and the numbers of moves, waits and calls."""
-    return [1, *(sum(isinstance(c, kind) for c in commands) for kind in (Move, Wait, Invoke))]
+def _awake(row: Row, figures) -> int:
+    """Cycles that a core executes in a run of one batch."""
+    chip = Chip(figures.chip(), threads=1)
+    monitor = Monitor(chip)
+    monitor.boot()
+    code, pool = link(["runtime", CALLED]), Constants(64)
+    sdram = -(-monitor.heap.start // 64) * 64
+    tasks = tasks_of(row, code.entries, pool.put)
+    nbytes = task_bytes(tasks)
+    waits = {name: 0 for name in SHARE.names if name.startswith("wait")}
+    share = {"mark": 0, "phase": 0, "count": len(tasks), "ring": 0, **waits}
+    share["tasks"] = pool.put(packed(tasks, nbytes)).address
+    record = {
+        **dict.fromkeys(PROGRAM.names, 0),
+        "layout": abi.LAYOUT_ID,
+        "sdram": sdram,
+        "shares": pool.put(SHARE.pack(share)).address,
+        "count": 1,
+        "batches": 1,
+        "tables": pool.zeros(4 * SOURCES + TURN.size * TURNS).address,
+        "task_bytes": nbytes,
+    }
+    at = pool.put(PROGRAM.pack(record)).address
+    for address, content in pool.pieces:
+        monitor.write(sdram + address, content)
+    monitor.load(aplx(code.code), [CORE])
+    chip.run()
+    monitor.write(VCPU + VCPU_BYTES * CORE + USER0, (sdram + at).to_bytes(4, "little"))
+    core = chip.core_of(CORE)
+    before = core.awake_cycles
+    monitor.signal("sync0")
+    monitor.message(CORE, CREDIT_PORT, 0, 0, 1)
+    chip.run()
+    if monitor.vcpu(CORE).user[1] != 1:
+        raise RuntimeError(f"the program did not come to its end: {monitor.vcpu(CORE)}")
+    return core.awake_cycles - before
+
+
+def counts(row: Row) -> list[int]:
+    """1, and the numbers of moves, of calls that wait, and of calls."""
+    calls = [c for c in row.commands if isinstance(c, Call)]
+    return [1, len(row.commands) - len(calls), sum(c.left is not None for c in calls), len(calls)]
 
 
 def fit() -> dict[str, list[float]]:
     """For each name of `MEASURED`, cycles without peripheral accesses and accesses; and the worst error's share."""
     rng = np.random.default_rng(SEED)
-    programs = [program(rng) for _ in range(PROGRAMS)]
-    table = np.array([counts(p) for p in programs], float)
-    at = [np.array([own(p, cycles) for p in programs]) for cycles in PERIPHERAL]
+    rows = [program(rng) for _ in range(PROGRAMS)]
+    table = np.array([counts(row) for row in rows], float)
+    at = [np.array([own(row, cycles) for row in rows]) for cycles in PERIPHERAL]
     accesses = (at[1] - at[0]) / (PERIPHERAL[1] - PERIPHERAL[0])
     issued = at[0] - PERIPHERAL[0] * accesses
     fitted = [np.linalg.lstsq(table, y, rcond=None)[0] for y in (issued, accesses)]
@@ -74,8 +118,8 @@ def fit() -> dict[str, list[float]]:
         float(np.max(np.abs(table @ (fitted[0] + cycles * fitted[1]) / y - 1)))
         for cycles, y in zip(PERIPHERAL, at, strict=True)
     )
-    rows = {n: [round(float(f[i]), 3) for f in fitted] for i, n in enumerate(MEASURED)}
-    return rows | {"worst_error": [round(worst, 4)]}
+    found = {n: [round(float(f[i]), 3) for f in fitted] for i, n in enumerate(MEASURED)}
+    return found | {"worst_error": [round(worst, 4)]}
 
 
 def main() -> None:

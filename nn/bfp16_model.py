@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
@@ -81,7 +81,7 @@ class Bfp16Model(ConvertedModel):
 
         return self.model.forward(*xs, mode=Mode(format="bfp16"), observe=watch if observe else None)
 
-    def compiled(self, format: Any = None) -> Callable[..., Any]:
+    def compiled(self, format: Any = None) -> st.Compiled:
         return self.model.compiled("bfp16")
 
     def graph(self, *shapes: Shape) -> Graph:

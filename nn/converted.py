@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import spinntensor as st
 from spinntensor.errors import OperandError
 from spinntensor.graph.graph import Graph
+from spinntensor.machine.grammar import Target
 from spinntensor.nn.batches import batches
 from spinntensor.nn.graph import Network, Shape, Symbol
 from spinntensor.nn.objective import Objective, Totals, objective
-from spinntensor.nn.prediction import predict
+from spinntensor.nn.prediction import Function, predict
 
 if TYPE_CHECKING:
     from spinntensor.nn.model import Model
@@ -75,7 +76,7 @@ class ConvertedModel(ABC):
         """
 
     @abstractmethod
-    def compiled(self, format: Any = None) -> Callable[..., Any]:
+    def compiled(self, format: Any = None) -> Function:
         """`forward` as a compiled function of tensors, which keeps a graph for each batch size."""
 
     @abstractmethod
@@ -103,7 +104,14 @@ class ConvertedModel(ABC):
     def __call__(self, *xs: Any) -> Any:
         return self.forward(*xs)
 
-    def predict(self, x: Any, batch_size: int = 32, format: Any = None, progress: bool | None = None) -> Any:
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        format: Any = None,
+        progress: bool | None = None,
+        machine: str | Target | None = None,
+    ) -> Any:
         """The results for many samples as float32; arguments as for `Model.predict`.
 
         format : None, or the model's own.
@@ -111,7 +119,7 @@ class ConvertedModel(ABC):
         if format not in (None, self.format):
             mend = "make another model with quantize, or use the float model"
             raise OperandError("predict", "format", repr(format), repr(self.format), mend)
-        return predict(self, x, batch_size, self.format, progress)
+        return predict(self, x, batch_size, self.format, progress, machine)
 
     def evaluate(
         self, x: Any, y: Any = None, *, batch_size: int = 32, loss: Any = None, metrics: Sequence[Any] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 import spinntensor as st
 from spinntensor.graph.graph import Graph
 from spinntensor.graph.passes import dead_code
-from spinntensor.machine.host import Program, execute, prepare
+from spinntensor.machine.runner import Runners
 from spinntensor.tensors.report import report
 
 __all__ = ["IntegerProgram", "integer_program"]
@@ -21,20 +21,27 @@ class IntegerProgram:
     """One kind of inputs.
 
     graph : from the float32 inputs to the float32 results.
+    runners : the graph on the machines that it was run on.
     inputs : ids of the inputs in it; None for one that nothing reads.
     step : for each node by id, the name of the first step that needs it.
     """
 
     graph: Graph
-    program: Program
+    runners: Runners
     inputs: tuple[int, ...]
     step: Mapping[int, str]
 
     def __call__(self, *xs: np.ndarray) -> list[np.ndarray]:
         """The results for arrays of this kind; what was clamped is reported under the names of the steps."""
-        result = execute(self.program, dict(zip(self.inputs, xs, strict=True)))
-        report((self.step[i], self.graph[i].source, found) for i, found in result.counts.items())
-        return result.outputs  # type: ignore[return-value]  # the results are float32
+        (results,) = self.stream([xs])
+        return results
+
+    def stream(self, calls: Sequence[Sequence[np.ndarray]]) -> Iterator[list[np.ndarray]]:
+        """The results of several calls in order, several under way at a time."""
+        values = [dict(zip(self.inputs, xs, strict=True)) for xs in calls]
+        for result in self.runners.of().run(values):
+            report((self.step[i], self.graph[i].source, found) for i, found in result.counts.items())
+            yield result.outputs  # type: ignore[misc]  # the results are float32
 
 
 def integer_program(
@@ -64,4 +71,4 @@ def integer_program(
             if i not in step:
                 step[i] = name
                 waiting.extend(whole[i].inputs)
-    return IntegerProgram(graph, prepare(graph), tuple(n.id for n in whole.inputs), step)
+    return IntegerProgram(graph, Runners(graph), tuple(n.id for n in whole.inputs), step)

@@ -11,6 +11,7 @@ import numpy as np
 import spinntensor as st
 from spinntensor.errors import ShapeError, UnknownNameError
 from spinntensor.graph.builder import caller
+from spinntensor.machine.grammar import Target
 from spinntensor.nn.graph import Network, Symbol, check_samples, network
 from spinntensor.nn.layer import INFERENCE, Layer, Mode, default_name
 
@@ -191,9 +192,10 @@ class Model:
     def predict(
         self,
         x: Any,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         format: Format = "float32",
         progress: bool | None = None,
+        machine: str | Target | None = None,
     ) -> Any:
         """The results for many samples as an array, or a list of arrays for several outputs.
 
@@ -201,15 +203,17 @@ class Model:
         ----------
         x : array [N, *shape]; a list of arrays for a model of several inputs; or a loader: an iterable of batches, or
             of pairs of a batch and what is left out.
-        batch_size : samples that are computed at a time; the last batch may be smaller.
+        batch_size : samples that are computed at a time; the last batch may be smaller. None takes 32 on the host and
+            in bfp16, else what suits the machine.
         format : in which products are computed, see `Mode`. In bfp16 the samples of a batch share exponents, so a
             result depends on the batch it was computed in.
         progress : a bar on standard error; None shows one after two seconds, at a terminal.
+        machine : where it runs, such as `chip`; None for the one in use (`st.use`). The bits are the same everywhere.
         """
         from spinntensor.nn.prediction import predict
 
         self._see(x)
-        return predict(self, x, batch_size, format, progress)
+        return predict(self, x, batch_size, format, progress, machine)
 
     def compiled(self, format: Format = "float32") -> st.Compiled:
         """`forward` for inference as a compiled function of the inputs, which keeps a graph for each batch size."""

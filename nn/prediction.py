@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, islice
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,10 +11,29 @@ import numpy as np
 import spinntensor as st
 from spinntensor.errors import OperandError, ShapeError
 from spinntensor.graph.builder import caller
+from spinntensor.machine.current import chosen, labelled, use
+from spinntensor.machine.geometry import Machine
+from spinntensor.machine.grammar import Host, Target
 from spinntensor.nn.graph import Network, Symbol, check_samples
 from spinntensor.nn.progress import progressing
 
-__all__ = ["Predictor", "predict", "samples"]
+__all__ = ["Function", "Predictor", "batch", "predict", "samples"]
+
+
+BATCH = 32
+"""Samples that the host computes at a time."""
+GROUP = 16
+"""Batches that a machine is given at a time; several of them are under way there."""
+LEAST_MACS = 4_000_000
+"""Multiply-accumulates for which a worker gets a sample of its own, at least: so it is busy longer than it waits."""
+
+
+class Function(Protocol):
+    """A compiled function of tensors: one call, or several of one kind, several of them under way at a time."""
+
+    def __call__(self, *xs: Any) -> Any: ...
+
+    def stream(self, calls: Sequence[Sequence[Any]]) -> Iterator[Any]: ...
 
 
 class Predictor(Protocol):
@@ -25,6 +45,9 @@ class Predictor(Protocol):
     name: str
 
     @property
+    def macs(self) -> int: ...
+
+    @property
     def network(self) -> Network: ...
 
     @property
@@ -33,22 +56,58 @@ class Predictor(Protocol):
     @property
     def outputs(self) -> tuple[Symbol, ...]: ...
 
-    def compiled(self, format: Any) -> Callable[..., Any]: ...
+    def compiled(self, format: Any) -> Function: ...
 
 
-def predict(model: Predictor, x: Any, batch_size: int, format: str, progress: bool | None) -> Any:
+def predict(
+    model: Predictor,
+    x: Any,
+    batch_size: int | None,
+    format: str,
+    progress: bool | None,
+    machine: str | Target | None = None,
+) -> Any:
     """See `Model.predict`."""
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
+    odd = isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer)
+    if batch_size is not None and (odd or batch_size < 1):
         raise OperandError("predict", "batch_size", repr(batch_size), "an integer from 1 on", "choose one")
-    run = model.compiled(format)
+    target = chosen(machine)
+    count = None if _is_loader(x) else len(samples(model, x)[0])
+    size = batch(model, format, target, count) if batch_size is None else int(batch_size)
     parts: list[list[np.ndarray]] = [[np.zeros((0, *s.shape), np.float32)] for s in model.outputs]
-    total, batches = _batches(model, x, int(batch_size))
-    for arrays in progressing(batches, total, f"predict {model.name}", progress):
-        made = run(*[st.tensor(a, "float32") for a in arrays])
-        for found, y in zip(parts, made if isinstance(made, list) else [made], strict=True):
-            found.append(y.numpy())
-    results = [np.concatenate(p) for p in parts]
-    return results[0] if len(results) == 1 else results
+    total, batches = _batches(model, x, size)
+    results = _streamed(model, format, batches, 1 if isinstance(target, Host) else GROUP)
+    with use(target):
+        for made in progressing(results, total, f"predict {model.name}", progress):
+            for found, y in zip(parts, made if isinstance(made, list) else [made], strict=True):
+                found.append(y.numpy())
+    joined = [np.concatenate(p) for p in parts]
+    return joined[0] if len(joined) == 1 else joined
+
+
+def batch(model: Predictor, format: str, machine: Target, count: int | None = None) -> int:
+    """Samples to compute at a time where nobody says how many.
+
+    On a machine, of formats in which a sample's result does not depend on the others: one or more for each worker, or
+    one where there are fewer samples than workers. Else 32.
+    """
+    if not isinstance(machine, Machine) or format == "bfp16":
+        return BATCH
+    if count is not None and count < machine.workers:
+        return 1
+    each = -(-LEAST_MACS // max(1, model.macs))
+    if count is not None:
+        each = min(each, count // machine.workers)
+    return machine.workers * each
+
+
+def _streamed(model: Predictor, format: str, batches: Iterable[list[np.ndarray]], most: int) -> Iterator[Any]:
+    """Results of batches in order; neighbours of one shape go to the machine together, at most so many."""
+    run = model.compiled(format)
+    for shapes, alike in groupby(batches, key=lambda arrays: [a.shape for a in arrays]):
+        while group := list(islice(alike, most)):
+            with labelled(model.name, format, shapes[0][0]):
+                yield from run.stream([[st.tensor(a, "float32") for a in arrays] for arrays in group])
 
 
 def _batches(model: Predictor, x: Any, size: int) -> tuple[int | None, Iterator[list[np.ndarray]]]:

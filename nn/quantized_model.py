@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -12,11 +12,13 @@ from typing import Any
 import spinntensor as st
 from spinntensor.formats import Grid, storage
 from spinntensor.graph.graph import Graph
+from spinntensor.machine.grammar import Target
 from spinntensor.nn.converted import ConvertedModel, Observer
 from spinntensor.nn.graph import Network, Shape, Symbol, check_samples, network
 from spinntensor.nn.integer_program import IntegerProgram, integer_program
 from spinntensor.nn.layers import Activation, Input
 from spinntensor.nn.objective import Objective
+from spinntensor.nn.prediction import Function
 from spinntensor.nn.quantized_layers import Operation, Weighted
 from spinntensor.tensors.report import report
 
@@ -158,14 +160,8 @@ class QuantizedModel(ConvertedModel):
                     del made[i]
         return made
 
-    def compiled(self, format: Any = None) -> Callable[..., Any]:
-        def run(*xs: st.Tensor) -> Any:
-            given = [x if x.format == "float32" else st.astype(x, "float32") for x in xs]
-            made = self._program(tuple(x.shape for x in xs))(*[x.numpy() for x in given])
-            found = [st.tensor(y) for y in made]
-            return found[0] if len(found) == 1 else found
-
-        return run
+    def compiled(self, format: Any = None) -> Function:
+        return _Function(self)
 
     def _program(self, shapes: tuple[Shape, ...]) -> IntegerProgram:
         found = self._programs.get(shapes)
@@ -187,13 +183,20 @@ class QuantizedModel(ConvertedModel):
     def graph(self, *shapes: Shape) -> Graph:
         return self._program(tuple(tuple(s) for s in shapes)).graph
 
-    def predict(self, x: Any, batch_size: int = 32, format: Any = None, progress: bool | None = None) -> Any:
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        format: Any = None,
+        progress: bool | None = None,
+        machine: str | Target | None = None,
+    ) -> Any:
         """See `ConvertedModel.predict`. What was clamped on the way is one NumericWarning, or counted.
 
         `saturations` says where.
         """
         with st.counting() as counts:
-            y = super().predict(x, batch_size, format, progress)
+            y = super().predict(x, batch_size, format, progress, machine)
         self._tell(counts)
         return y
 
@@ -204,9 +207,12 @@ class QuantizedModel(ConvertedModel):
         return found
 
     def saturations(self, x: Any, batch_size: int = 32) -> dict[str, int]:
-        """How many elements each step clamps to the range of its format, for samples as `predict` takes them."""
+        """How many elements each step clamps to the range of its format, for samples as `predict` takes them.
+
+        They are counted on the host: the cores do not count what they clamp between layers.
+        """
         with st.counting() as counts:
-            super().predict(x, batch_size, progress=False)
+            super().predict(x, batch_size, progress=False, machine="host")
         found = dict.fromkeys((s.name for s in self.steps if s.operation is not None), 0)
         for (what, name, _), n in counts.entries.items():
             if what == "saturated" and name in found:
@@ -228,6 +234,26 @@ class QuantizedModel(ConvertedModel):
         from spinntensor.nn.quantized_saving import save
 
         save(self, path)
+
+
+class _Function:
+    """The network as a function of tensors."""
+
+    def __init__(self, model: QuantizedModel) -> None:
+        self._model = model
+
+    def __call__(self, *xs: Any) -> Any:
+        (result,) = self.stream([xs])
+        return result
+
+    def stream(self, calls: Sequence[Sequence[Any]]) -> Iterator[Any]:
+        given = [[x if x.format == "float32" else st.astype(x, "float32") for x in xs] for xs in calls]
+        if not given:
+            return
+        program = self._model._program(tuple(x.shape for x in given[0]))
+        for made in program.stream([[x.numpy() for x in xs] for xs in given]):
+            found = [st.tensor(y) for y in made]
+            yield found[0] if len(found) == 1 else found
 
 
 def words(g: Grid | None) -> str:

@@ -1,4 +1,4 @@
-"""The command line: ``spinntensor run``, ``train``, ``plan``, ``compare``, ``doctor``, ``bench``; parsing, exit codes.
+"""The command line: ``spinntensor run``, ``train``, ``plan``, ``report``, ``compare``, ``doctor``, ``bench``; exits.
 
 Exit codes: 0 all well; 1 a check failed, an error was reported, or the user interrupted it; 2 the command was not
 understood, names of models, machines and formats that do not exist included.
@@ -130,6 +130,12 @@ def _plan(args: argparse.Namespace) -> int:
     return plan.main(args.model, **{**_options(args, "model"), "figures": dict(args.figures)})
 
 
+def _report(args: argparse.Namespace) -> int:
+    from spinntensor.commands import report
+
+    return report.main(args.record, **_options(args, "record"))
+
+
 def _bench_plans(args: argparse.Namespace) -> int:
     from spinntensor.report import plans
 
@@ -199,6 +205,19 @@ def _parser() -> argparse.ArgumentParser:
     arguments.plan(plan)
     plan.set_defaults(run=_plan)
 
+    report = _command(
+        commands.add_parser,
+        "report",
+        help="what a run on a machine took, measured beside predicted",
+        description="Show what a run on an emulated chip took, layer by layer and core by core, beside what its plan\n"
+        "predicted. Without options a page is written beside the record, RUN.html beside RUN.json.",
+        epilog="examples:\n"
+        "  spinntensor run resnet8 digits --format int8 --machine chip --json run.json\n"
+        "  spinntensor report run.json --html run.html --trace trace.json",
+    )
+    arguments.report(report)
+    report.set_defaults(run=_report)
+
     compare = _command(
         commands.add_parser,
         "compare",
@@ -259,7 +278,7 @@ def _parser() -> argparse.ArgumentParser:
     plans.add_argument("--markdown", metavar="FILE", help="also write the table to FILE, in its place there")
     plans.set_defaults(run=_bench_plans)
 
-    for command in (run, train, plan, compare, doctor, bench, kernels, plans):
+    for command in (run, train, plan, report, compare, doctor, bench, kernels, plans):
         _add_verbose(command, "verbose_command")
     return parser
 

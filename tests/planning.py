@@ -9,11 +9,11 @@ import numpy as np
 from spinntensor import nn
 from spinntensor.abi import memory
 from spinntensor.machine.geometry import ROOT, chip
-from spinntensor.machine.tile_engine import OPERANDS_AT
 from spinntensor.nn.workload import inference, training
 from spinntensor.plan.code import code_bytes, room
 from spinntensor.plan.execute import checked
 from spinntensor.plan.keep import lowered_with
+from spinntensor.plan.recipes.parts import OPERANDS_AT
 
 
 def network(rng, widths=(3, 8, 12, 16, 24, 64, 128), window=nn.MaxPool2D):

@@ -48,7 +48,7 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"spinntensor {spinntensor.__version__}\n"
 
 
-COMMANDS = [[], ["run"], ["train"], ["compare"], ["doctor"], ["bench"], ["bench", "kernels"]]
+COMMANDS = [[], ["run"], ["train"], ["compare"], ["doctor"], ["report"], ["bench"], ["bench", "kernels"]]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

@@ -1,6 +1,7 @@
 /* x = rhe(x / 2^shift) of int16 mantissas, in place, two in a word: 9 cycles a word, 12 at a shift of 4.
  *
- * The rounding is that of bfp16_round13_outer_u32: a tile whose elements go into many panels is rounded once.
+ * The rounding is that of bfp16_round13_outer_u32: a tile whose elements go into many panels is rounded once. A shift of
+ * 0, which is known only when the kernel runs, leaves everything as it is.
  *
  * r0 x   r1 rounds of four quads   r4, r5 words   r7 scratch   r8 0x80008000   r9 0x00010001   r10 half - 1, twice
  * r11 mask of a shifted half, twice   r12 32768 - (32768 >> shift), twice
@@ -47,6 +48,8 @@
 FUNCTION bfp16_round13
     push    {r4-r11, lr}
     ldmia   r0, {r0-r2}             @ x quads shift
+    cmp     r2, #0
+    popeq   {r4-r11, pc}
     mov     r9, #1
     orr     r9, r9, r9, lsl #16
     mov     r8, r9, lsl #15

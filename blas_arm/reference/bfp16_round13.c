@@ -5,6 +5,8 @@ void bfp16_round13_ref(const struct bfp_round *args)
 {
     int16_t *restrict x = args->x;
     const uint32_t count = 4 * args->quads, shift = args->shift;
+    if (!shift)
+        return;
     const int32_t half = 1 << (shift - 1);
     for (uint32_t i = 0; i < count; i++) {
         const int32_t q = x[i];

@@ -43,7 +43,7 @@ BFP_ROUND = struct(
     "x[i] = rhe(x[i] / 2**shift), in place.",
     ("x", "int16_t *", "mantissas, replaced"),
     ("quads", "uint32_t", "fours of elements, >= 1; missing last ones are padded by zero"),
-    ("shift", "uint32_t", "1 to 4"),
+    ("shift", "uint32_t", "0 to 4"),
 )
 BFP_DOT = struct(
     "bfp_dot",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-MACHINES = ("host",)
 FORMATS = ("float32", "bfp16", "int8")
 
 NETWORKS = (
@@ -23,16 +22,16 @@ INPUTS = """inputs:
 def run(parser: argparse.ArgumentParser) -> None:
     """Arguments of `spinntensor run`."""
     _model_and_inputs(parser)
-    parser.add_argument("--machine", type=machine, default="host", metavar="M", help="where it runs: host")
+    words = "where it runs: chip, an emulated one (default), or host; the bits are the same"
+    parser.add_argument("--machine", type=machine, default="chip", metavar="M", help=words)
     words = "number format (default: float32; a model that was saved in another one keeps it)"
     parser.add_argument("--format", choices=FORMATS, help=words)
     parser.add_argument(
         "--top", type=count, default=5, metavar="N", help="classes shown for each input (default: 5)"
     )
     parser.add_argument("--labels", metavar="FILE", help="names of the classes, one on each line")
-    parser.add_argument(
-        "--batch", type=count, default=16, metavar="N", help="inputs computed at a time (default: 16)"
-    )
+    words = "inputs computed at a time (default: 16 on the host, on a chip what suits it)"
+    parser.add_argument("--batch", type=count, metavar="N", help=words)
     parser.add_argument("--json", metavar="FILE", help="also write the record of the run to FILE")
 
 
@@ -68,6 +67,16 @@ def plan(parser: argparse.ArgumentParser) -> None:
     add(
         "--trace", metavar="FILE", help="write the simulated time line for Chrome or Perfetto to FILE (.json)"
     )
+
+
+def report(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `spinntensor report`."""
+    words = "record of a run on a machine, which run --json wrote"
+    parser.add_argument("record", metavar="RUN.json", help=words)
+    words = "write a page with tables, the time line and counters of cores to FILE (.html)"
+    parser.add_argument("--html", metavar="FILE", help=words)
+    words = "write the time line for Chrome or Perfetto to FILE (.json)"
+    parser.add_argument("--trace", metavar="FILE", help=words)
 
 
 def compare(parser: argparse.ArgumentParser) -> None:
@@ -145,12 +154,21 @@ def _model_and_inputs(parser: argparse.ArgumentParser) -> None:
 
 
 def machine(word: str) -> str:
-    """A machine that is there."""
-    if word not in MACHINES:
-        raise argparse.ArgumentTypeError(
-            f"machine {word!r} received, expected host; others are not there yet"
-        )
-    return word
+    """A machine that networks run on."""
+    from spinntensor.errors import SpinnTensorError
+    from spinntensor.machine.current import chosen
+    from spinntensor.machine.geometry import Machine
+    from spinntensor.machine.grammar import Host
+
+    try:
+        found = chosen(word)
+    except SpinnTensorError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if isinstance(found, Host) or (isinstance(found, Machine) and len(found.chips) == 1):
+        return word
+    raise argparse.ArgumentTypeError(
+        f"machine {word!r} received, expected chip or host; others are not there yet"
+    )
 
 
 def formats_(words: str) -> tuple[str, ...]:

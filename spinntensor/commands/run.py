@@ -11,14 +11,18 @@ from typing import Any
 import numpy as np
 
 import spinntensor as st
-from spinntensor.commands.arguments import MACHINES
 from spinntensor.commands.labels import Guess, best, numbered, read_labels
 from spinntensor.commands.networks import Prepared, prepare
 from spinntensor.commands.record import write_record
 from spinntensor.errors import OperandError
+from spinntensor.machine.current import chosen
+from spinntensor.machine.geometry import Machine
+from spinntensor.machine.grammar import Host, Target
+from spinntensor.machine.record import Record, recording, to_json
 from spinntensor.nn import data
 from spinntensor.nn.converted import ConvertedModel
 from spinntensor.nn.model import Model
+from spinntensor.nn.prediction import batch as usual_batch
 from spinntensor.nn.quantized_model import QuantizedModel
 from spinntensor.report.files import writable
 from spinntensor.tensors.report import WORDS
@@ -34,14 +38,14 @@ def main(
     model: str,
     inputs: Sequence[str],
     *,
-    machine: str = "host",
+    machine: str = "chip",
     format: str | None = None,
     weights: str | None = None,
     top: int = 5,
     labels: str | None = None,
     calibration: str | None = None,
     classes: int | None = None,
-    batch: int = 16,
+    batch: int | None = None,
     seed: int = 0,
     json: str | None = None,
 ) -> int:
@@ -50,8 +54,7 @@ def main(
     Parameters as the command line has them. Errors of the model, of inputs, and of files that cannot be written come
     before the network is run.
     """
-    if machine not in MACHINES:
-        raise OperandError("run", "machine", repr(machine), " or ".join(MACHINES), "others are not there yet")
+    where = chosen(machine)
     json_file = json and writable(json)
     start = time.perf_counter()
     found = prepare(model, inputs, weights=weights, calibrate_on=calibration, classes=classes, seed=seed)
@@ -60,15 +63,16 @@ def main(
     log.debug("%s", runner.summary())
     prepared = time.perf_counter()
     log.info("running %s in %s on %s, %d inputs", model, format, machine, len(found.inputs.names))
-    loader = data.Loader(data.Scaled(found.inputs.source), batch)
-    with st.counting() as counts:
-        results = runner.predict(loader, batch_size=batch)
+    size = batch or _batch(runner, format, where, len(found.inputs.names))
+    loader = data.Loader(data.Scaled(found.inputs.source), size)
+    with st.counting() as counts, recording() as runs:
+        results = runner.predict(loader, batch_size=size, machine=where)
     wall = time.perf_counter() - prepared
     scores = probabilities(runner, results)
     guesses = [best(row, names, top) for row in scores]
     record: dict[str, Any] = {
         "model": model,
-        "machine": machine,
+        "machine": where.name,
         "format": format,
         "inputs": list(found.inputs.names),
         "top": [
@@ -80,11 +84,13 @@ def main(
         "output": {"shape": list(results.shape), "dtype": "float32"},
         "wall_s": round(wall, 6),
         "prepare_s": round(prepared - start, 6),
-        "batch": batch,
+        "batch": size,
         "random_weights": bool(found.model.synthetic),
         "calibration": _calibrated(found, runner),
         "counts": {name: counts[name] for name in WORDS},
     }
+    if runs:
+        record |= _measured(runs, where)
     right = None
     if expected is not None:
         right = int(np.sum(np.argmax(results, axis=-1) == expected))
@@ -93,6 +99,34 @@ def main(
     if json_file:
         write_record(json_file, record)
     return 0
+
+
+def _batch(runner: Model | ConvertedModel, format: str, where: Target, count: int) -> int:
+    """Inputs that are computed at a time."""
+    return 16 if isinstance(where, Host) else usual_batch(runner, format, where, count)
+
+
+def _measured(runs: Sequence[Record], where: Target) -> dict[str, Any]:
+    """What runs on a chip add to the record: times by the plan and by the chip, in all and for each layer."""
+    assert isinstance(where, Machine)
+    clock = where.facts.clock_hz
+    found = [to_json(one, clock) for one in runs]
+    most = max(runs, key=lambda one: one.batches)
+    return {
+        "predicted_ms": sum(one["predicted_ms"] for one in found),
+        "model_ms": sum(one["model_ms"] for one in found),
+        "instructions": sum(one["instructions"] for one in found),
+        "layers": [
+            {
+                "name": x.name,
+                "predicted_cycles": x.predicted_cycles,
+                "cycles": x.cycles,
+                "multiplies": x.multiplies,
+            }
+            for x in most.layers
+        ],
+        "runs": found,
+    }
 
 
 def formatted(found: Prepared, name: str, format: str | None) -> tuple[Model | ConvertedModel, str]:
@@ -154,6 +188,16 @@ def _labels(found: Prepared) -> np.ndarray | None:
     return data.check_labels(labels, found.classes, "inputs")
 
 
+def _words(run: dict[str, Any]) -> str:
+    """A run on a chip in a line."""
+    return (
+        f"  {run['model_ms']:,.2f} model ms ({run['predicted_ms']:,.2f} predicted), "
+        f"{run['images_per_s']:.3g} images/s, "
+        f"{run['mac_per_worker_cycle']:.3f} MAC per worker cycle, {run['joules_per_image']:.3g} J/image, "
+        f"{run['instructions']:,} instructions"
+    )
+
+
 def _print(record: dict[str, Any], found: Prepared, guesses: list[list[Guess]], right: int | None) -> None:
     """The run for people."""
     count = len(guesses)
@@ -161,6 +205,8 @@ def _print(record: dict[str, Any], found: Prepared, guesses: list[list[Guess]], 
     print(
         f"{record['model']} in {record['format']} on {record['machine']}: {inputs} in {record['wall_s']:.2f} s"
     )
+    for one in record.get("runs", ()):
+        print(_words(one))
     if record["random_weights"]:
         print(MEANINGLESS)
     width = max((len(g.label) for row in guesses[:SHOWN] for g in row), default=0)

@@ -1,4 +1,7 @@
-"""Emulated SpiNNaker cores: ARM code runs on Unicorn, time comes from a model of the ARM9E-S pipeline.
+"""Emulated SpiNNaker cores and chips: ARM code runs on Unicorn, time comes from a model of the ARM9E-S pipeline.
+
+A ``Core`` stands alone and is called function by function. A ``Chip`` has eighteen of them with all their devices,
+a router and shared memories; a ``Monitor`` loads programs into it and talks to them as SC&MP would.
 
 Names are imported on first use: importing the package needs neither numba nor unicorn.
 """
@@ -9,14 +12,32 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "Chip": "chip",
+    "ChipFacts": "facts",
     "Core": "core",
+    "CoreFacts": "facts",
     "CoreFault": "faults",
     "Counters": "counters",
+    "Disturbance": "disturb",
+    "Monitor": "monitor",
+    "Outcome": "chip",
     "StrictError": "faults",
     "new_sdram": "memory",
 }
 
-__all__ = ["Core", "CoreFault", "Counters", "StrictError", "new_sdram"]
+__all__ = [
+    "Chip",
+    "ChipFacts",
+    "Core",
+    "CoreFacts",
+    "CoreFault",
+    "Counters",
+    "Disturbance",
+    "Monitor",
+    "Outcome",
+    "StrictError",
+    "new_sdram",
+]
 
 
 def __getattr__(name: str) -> Any:

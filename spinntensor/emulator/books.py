@@ -5,10 +5,14 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
+import numpy as np
+
 from spinntensor.emulator import hooks
 from spinntensor.emulator.counters import Counters, Tally, count, cycles_per_instruction, executions
 from spinntensor.emulator.lines import zeros
-from spinntensor.emulator.timing import Array, Timing, timing
+from spinntensor.emulator.timing import Array, timing
+
+_TRUSTED = np.ones(hooks.WORDS, np.int64)
 
 
 def _address(function: Any) -> int:
@@ -24,26 +28,33 @@ class Books:
         The engine.
     library : ctypes.CDLL
         Unicorn's C library.
-    cpsr : int
-        Unicorn's number of the status register.
+    cpsr, pc : int
+        Unicorn's numbers of the status register and the program counter.
     trampoline : int
         Address of the call instruction outside the loaded code.
     """
 
-    def __init__(self, handle: int, library: Any, cpsr: int, trampoline: int) -> None:
+    def __init__(self, handle: int, library: Any, cpsr: int, pc: int, trampoline: int) -> None:
         self.state = zeros(hooks.STATE_WORDS)
         self.state[hooks.ENGINE] = handle
         self.state[hooks.REG_READ] = _address(library.uc_reg_read)
         self.state[hooks.EMU_STOP] = _address(library.uc_emu_stop)
-        self.state[hooks.CPSR] = cpsr
+        self.state[hooks.CPSR], self.state[hooks.PC] = cpsr, pc
+        self.state[hooks.DEADLINE] = hooks.NEVER
+        self.exact, self.touched = _TRUSTED, zeros(hooks.WORDS)
         self.state[hooks.SCRATCH_ADDRESS] = self.state.ctypes.data + 8 * hooks.SCRATCH
         self.state[hooks.TRAMPOLINE] = trampoline >> 2
         self._replaced = Counters()  # counted with code that is no longer there
-        self._install(timing(bytes(4 * hooks.WORDS)))
+        self._install(bytes(4 * hooks.WORDS))
 
-    def _install(self, tables: Timing) -> None:
+    def _install(self, image: bytes) -> None:
+        tables, words = timing(image), np.frombuffer(image, "<u4").astype(np.int64)
         self.tables = tables
         self.tally = tally = Tally.empty(tables)
+        self.conditions = zeros(hooks.WORDS)
+        self.conditions[: len(words)] = words >> 28
+        self.returned = zeros(hooks.WORDS)
+        self.returned[:] = tables.skipped_issue + tables.skipped_multiply
         pointers = (
             (hooks.PREFIX, tables.prefix),
             (hooks.TAKEN, tables.taken),
@@ -53,6 +64,12 @@ class Books:
             (hooks.EXECUTED, tally.executed),
             (hooks.LEFT, tally.left),
             (hooks.COVERED, tally.covered),
+            (hooks.WAITED, tally.waited),
+            (hooks.SKIPPED, tally.skipped),
+            (hooks.CONDITION, self.conditions),
+            (hooks.RETURNED, self.returned),
+            (hooks.EXACT, self.exact),
+            (hooks.TOUCHED, self.touched),
         )
         for which, array in pointers:
             self.state[which] = array.ctypes.data
@@ -61,7 +78,7 @@ class Books:
     def replace(self, image: bytes, words: int) -> None:
         """Count with the tables of a new ITCM image, of which the first ``words`` words are code."""
         self._replaced = self.counters()
-        self._install(timing(image))
+        self._install(image)
         self.state[hooks.LIMIT] = words
 
     def restart(self) -> None:
@@ -71,6 +88,12 @@ class Books:
         self.state[hooks.DONE] = self.state[hooks.BLOCK_DONE] = hooks.REACH
         self.state[hooks.ROW] = 0
         self.state[hooks.STRAY] = 0
+
+    def interrupted(self, vector: int, cycles: int) -> None:
+        """An exception enters ``vector``: the pipeline is empty, and so many cycles have passed."""
+        self.restart()
+        self.state[hooks.CYCLES] += cycles
+        self.tally.waited[vector >> 2] += cycles
 
     @property
     def instructions(self) -> int:
@@ -101,11 +124,10 @@ class Books:
         if pc >> 2 < hooks.WORDS:
             hooks.settle(self.state, pc >> 2, unexecuted)
 
-    def skipped(self, pc: int) -> None:
-        """The condition of the instruction at ``pc`` failed."""
-        i = pc >> 2
-        self.tally.skipped[i] += 1
-        self.state[hooks.CYCLES] -= self.tables.skipped_issue[i] + self.tables.skipped_multiply[i]
+    def access(self, cycles: int) -> int:
+        """The load or store under way takes so many cycles more; the clock before it."""
+        before: int = hooks.access(self.state, cycles)
+        return before
 
     def waited(self, pc: int, cycles: int) -> None:
         """The instruction at ``pc`` waited for a device."""

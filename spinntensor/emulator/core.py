@@ -15,13 +15,12 @@ import numpy as np
 from spinntensor.abi.memory import DTCM_END, ITCM_BYTES
 from spinntensor.emulator import dma, engine, hooks
 from spinntensor.emulator.books import Books
-from spinntensor.emulator.bus import Bus, Device
-from spinntensor.emulator.condition import holds
+from spinntensor.emulator.bus import Bus, Device, Sdram
 from spinntensor.emulator.counters import Counters
 from spinntensor.emulator.dma import Dma
 from spinntensor.emulator.facts import CoreFacts
 from spinntensor.emulator.faults import BusError, CoreFault, StrictError, disassemble, nearest_symbol
-from spinntensor.emulator.memory import Bytes, Memories, new_sdram
+from spinntensor.emulator.memory import SDRAM_BASES, SDRAM_SPAN, Bytes, Memories, new_sdram
 from spinntensor.emulator.strict import (
     INITIALISED,
     VIOLATIONS,
@@ -65,6 +64,8 @@ class Core:
         The most code ``load`` takes.
     sdram : numpy.ndarray, optional
         Bytes shared with other cores; see ``memory.new_sdram``.
+    memories : Memories, optional
+        All memories, made elsewhere.
 
     Errors
     ------
@@ -79,28 +80,35 @@ class Core:
         code_bytes: int = TRAMPOLINE,
         *,
         sdram: Bytes | None = None,
+        memories: Memories | None = None,
     ) -> None:
         package = engine.unicorn()
         from unicorn import arm_const
 
         self.facts = facts or CoreFacts()
-        self.memories = Memories(new_sdram(sdram_bytes) if sdram is None else sdram)
+        self.memories = memories or Memories(new_sdram(sdram_bytes) if sdram is None else sdram)
         self.symbols: dict[str, int] = {}
         self._code = b""
         self._code_bytes = min(code_bytes, TRAMPOLINE)
         self._uc = engine.open_engine(self.memories.itcm.ctypes.data, self.memories.dtcm.ctypes.data)
         self._library = engine.library()
         self._numbers = [getattr(arm_const, f"UC_ARM_REG_R{n}") for n in range(16)] + [
-            arm_const.UC_ARM_REG_CPSR
+            arm_const.UC_ARM_REG_CPSR,
+            arm_const.UC_ARM_REG_SPSR,
         ]
+        self._reg_read, self._reg_write = engine.registers()
+        self._handle = self._uc._uch
         self._cell = ctypes.c_uint32()
+        self._cell_address = ctypes.addressof(self._cell)
         self._running = False
         self._stale = True
         self._pc = HALT
         self._invalid: int | None = None
         self._caught: BaseException | None = None
         self._watches: list[int] = []
-        self._books = Books(self._uc._uch.value, self._library, self._numbers[16], TRAMPOLINE)
+        self._books = Books(
+            self._uc._uch.value, self._library, self._numbers[16], self._numbers[15], TRAMPOLINE
+        )
         engine.hook_compiled(self._uc, package.UC_HOOK_BLOCK, hooks.block_hook.address, self._books.state)
         self._uc.hook_add(package.UC_HOOK_MEM_INVALID, self._note_invalid)
         self.strict = StrictMemory(self._uc._uch.value, self._books.stop) if strict else None
@@ -108,8 +116,16 @@ class Core:
             accesses = package.UC_HOOK_MEM_READ | package.UC_HOOK_MEM_WRITE
             engine.hook_compiled(self._uc, package.UC_HOOK_CODE, code_hook.address, self.strict.state)
             engine.hook_compiled(self._uc, accesses, memory_hook.address, self.strict.state)
-        self.dma = Dma(self.memories, self.facts, self._note_transfer)
+        self.slept = 0  # cycles that passed while it did not run; the clock of its devices is ahead by them
         self._bus = Bus(self)
+        self._connect()
+
+    def _connect(self) -> None:
+        """Attach the devices a core has by itself."""
+        self.dma = Dma(self.memories, self.facts, self._note_transfer)
+        self._bus.attach(
+            Sdram(self.memories.sdram), *SDRAM_BASES, size=SDRAM_SPAN, cycles=self.facts.sdram_cycles
+        )
         self._bus.attach(self.dma, *dma.BASES)
         self._bus.attach(Timers(), *TIMER_BASES)
 
@@ -336,20 +352,14 @@ class Core:
         if self.strict:
             self.strict.loaded(self.memories.itcm, len(self._code))
         for handle in self._watches:
-            self._uc.hook_del(handle)
-        self._watches = [self._watch(4 * i) for i in self._books.tables.watched]
+            engine.unhook(self._uc, handle)
+        code = engine.unicorn().UC_HOOK_CODE
+        hook, state = hooks.watch_hook.address, self._books.state
+        self._watches = [
+            engine.hook_compiled(self._uc, code, hook, state, 4 * i, 4 * i)
+            for i in self._books.tables.watched
+        ]
         self._uc.ctl_flush_tb()
-
-    def _watch(self, pc: int) -> int:
-        """Notice when the conditional instruction at ``pc`` is skipped."""
-        condition = int(self.memories.itcm[pc + 3]) >> 4
-
-        def look(*_: Any) -> None:
-            if not holds(condition, self._get(16)):
-                self._books.skipped(pc)
-
-        handle: int = self._uc.hook_add(engine.unicorn().UC_HOOK_CODE, look, begin=pc, end=pc)
-        return handle
 
     def _note_invalid(self, uc: Any, access: int, address: int, *_: Any) -> bool:
         self._invalid = address
@@ -361,12 +371,12 @@ class Core:
             self.strict.transfer(transfer.tcm, transfer.nbytes, not transfer.to_system, phase)
 
     def _get(self, number: int) -> int:
-        self._library.uc_reg_read(self._uc._uch, self._numbers[number], ctypes.byref(self._cell))
+        self._reg_read(self._handle, self._numbers[number], self._cell_address)
         return self._cell.value
 
     def _set(self, number: int, value: int) -> None:
         self._cell.value = value
-        self._library.uc_reg_write(self._uc._uch, self._numbers[number], ctypes.byref(self._cell))
+        self._reg_write(self._handle, self._numbers[number], self._cell_address)
 
 
 __all__ = ["HALT", "TRAMPOLINE", "BusError", "Core", "CoreFault", "Counters", "StrictError"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
+from numba import njit
 
 from spinntensor.emulator.lines import zeros
 from spinntensor.emulator.timing import Array, Timing
@@ -85,16 +86,47 @@ def executions(tally: Tally) -> Array:
 
 def count(timing: Timing, tally: Tally) -> Counters:
     """The counters that follow from a tally."""
-    runs = executions(tally)
-    issue = int(runs @ timing.issue - tally.skipped @ timing.skipped_issue)
-    load_use = int(runs @ timing.load_use + np.vdot(tally.covered, timing.load_correction))
-    multiply = int(runs @ timing.multiply - tally.skipped @ timing.skipped_multiply)
-    multiply += int(np.vdot(tally.covered, timing.multiply_correction))
-    branch = int(runs @ timing.branch + tally.left @ timing.taken)
-    peripheral = int(tally.waited.sum())
-    multiplies = int((runs - tally.skipped) @ timing.multiplies)
+    t = timing
+    straight = (t.issue, t.load_use, t.multiply, t.branch, t.multiplies)
+    skips = (t.taken, t.skipped_issue, t.skipped_multiply)
+    totals = _totals(tally.executed, tally.left, tally.skipped, tally.waited, *straight, *skips)
+    runs, issue, load_use, multiply, branch, peripheral, multiplies = map(int, totals)
+    if len(tally.covered) > 1:  # row 0 corrects nothing
+        load_use += int(np.vdot(tally.covered, t.load_correction))
+        multiply += int(np.vdot(tally.covered, t.multiply_correction))
     cycles = issue + load_use + multiply + branch + peripheral
-    return Counters(int(runs.sum()), cycles, issue, load_use, multiply, branch, peripheral, multiplies)
+    return Counters(runs, cycles, issue, load_use, multiply, branch, peripheral, multiplies)
+
+
+@njit(cache=True)
+def _totals(
+    executed,
+    left,
+    skipped,
+    waited,
+    issue,
+    load_use,
+    multiply,
+    branch,
+    multiplies,
+    taken,
+    less_issue,
+    less_multiply,
+):
+    """Sums over all instructions, in one pass: a program may ask for them often."""
+    instructions = issues = loads = products = branches = waits = multiplied = runs = 0
+    for i in range(len(left)):
+        runs += executed[i]
+        waits += waited[i]
+        if runs == 0 and left[i] == 0 and skipped[i] == 0:
+            continue
+        instructions += runs
+        issues += runs * issue[i] - skipped[i] * less_issue[i]
+        loads += runs * load_use[i]
+        products += runs * multiply[i] - skipped[i] * less_multiply[i]
+        branches += runs * branch[i] + left[i] * taken[i]
+        multiplied += (runs - skipped[i]) * multiplies[i]
+    return instructions, issues, loads, products, branches, waits, multiplied
 
 
 def cycles_per_instruction(timing: Timing, tally: Tally) -> Array:

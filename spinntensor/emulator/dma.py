@@ -2,8 +2,8 @@
 
 Behaviour: SpiNNaker datasheet 2.02, chapter 7 (registers 7.4, queue 7.2). What that leaves open is marked
 "inferred". Time: a transfer starts when it is committed or when the one before it ends, and takes a set-up
-time and a time per word (``CoreFacts``); its data moves at its end. Cores that share an SDRAM do not slow
-each other down here.
+time and a time per word (``CoreFacts``); its data moves at its end. Cores that share an SDRAM slow each other
+down only when somebody sets ``pace`` (see ``contention``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from spinntensor.abi.memory import DTCM_BASE, DTCM_BYTES, ITCM_BASE, ITCM_BYTES
 from spinntensor.emulator.facts import CoreFacts
 from spinntensor.emulator.faults import BusError
-from spinntensor.emulator.memory import SDRAM_BASES, Memories
+from spinntensor.emulator.memory import Memories
 
 BASES = (0x3000_0000, 0x4000_0000)
 
@@ -34,11 +34,18 @@ WIDE, CRC, TO_SYSTEM = 1 << 24, 1 << 20, 1 << 19
 
 _LENGTH = 0x1FFFC
 _OUTCOME = {0: "done", TCM_ERROR: "TCM error", AXI_ERROR: "AXI error", USER_ABORT: "aborted"}
-_STORED = (ADRS, ADRT, DESC, GCTL, TMTV, SCTL, *CRC_MATRIX)
-_READABLE = (*_STORED, STAT, CRCC, CRCR, *STATS, AD2S, AD2T, DES2)
+_STORED = frozenset((ADRS, ADRT, DESC, GCTL, TMTV, SCTL, *CRC_MATRIX))
+_READABLE = _STORED | {STAT, CRCC, CRCR, *STATS, AD2S, AD2T, DES2}
+_WRITABLE = _STORED | {CTRL}
+_DONE_ENABLE, _ERROR_ENABLE, _TIMEOUT_ENABLE = 0xC00, 0x1FE000, 0x1000
+
+_QUIET = (False, False, False)
+
+# The time of a word is kept in parts of a cycle, the progress of a transfer in parts of a word.
+PARTS = 256
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Transfer:
     """One transfer, from its commit to its end; times in cycles of the core.
 
@@ -89,13 +96,32 @@ class Dma:
         Times, and the core's number.
     note : callable
         Told of every change of a transfer's phase: the transfer, and "commit" or its outcome.
+    changed : callable
+        Told of the done, error and timeout lines when one may have changed, and the cycle.
+    code : bool
+        Whether transfers may write to the ITCM; whoever allows it takes up the new code.
+    kept : int, optional
+        ``log`` keeps at least so many transfers, the newest; all when not given.
     """
 
     def __init__(
-        self, memories: Memories, facts: CoreFacts, note: Callable[[Transfer, str], None] = lambda *_: None
+        self,
+        memories: Memories,
+        facts: CoreFacts,
+        note: Callable[[Transfer, str], None] = lambda *_: None,
+        changed: Callable[[tuple[bool, bool, bool], int], None] | None = None,
+        code: bool = False,
+        kept: int | None = None,
     ) -> None:
         self.log: list[Transfer] = []
+        self.transfers = self.bytes_moved = self.busy_cycles = 0
+        self.end: int | None = None  # of the running transfer, as things stand
         self._memories, self._facts, self._note = memories, facts, note
+        self._changed, self._code, self._kept = changed, code, kept
+        self._lines = _QUIET
+        self._pace = PARTS * facts.dma_word_cycles
+        self._since = self._parts = 0  # parts of words that had moved at a cycle
+        self._bad = 0  # STAT bit of what is wrong with the running transfer
         self._values = dict.fromkeys(_STORED, 0)
         self._running: Transfer | None = None
         self._queued: Transfer | None = None
@@ -103,12 +129,23 @@ class Dma:
         self._done = 0
         self._flags = SOFT_RESET  # set by every reset until a restart
 
+    def reset(self) -> None:
+        """A soft reset: what is under way is dropped, and STAT tells of the reset until a restart."""
+        for dropped in (self._running, self._queued):
+            if dropped:
+                self._note(replace(dropped, outcome="aborted"), "aborted")
+        self._values = dict.fromkeys(_STORED, 0)
+        self._running = self._queued = self.end = None
+        self._paused, self._done, self._flags = False, 0, SOFT_RESET
+        self._tell(0)
+
     # Registers.
 
     def read(self, offset: int, size: int, cycle: int) -> int:
         """A register's value at this cycle."""
         self._check(offset, size, _READABLE, "readable")
-        self.advance(cycle)
+        if self.end is not None and self.end <= cycle:
+            self.advance(cycle)
         if offset == STAT:
             return self.status
         if offset in (AD2S, AD2T, DES2):
@@ -117,8 +154,9 @@ class Dma:
 
     def write(self, offset: int, size: int, value: int, cycle: int) -> None:
         """Change a register; a write to DESC commits a transfer."""
-        self._check(offset, size, (*_STORED, CTRL), "writable")
-        self.advance(cycle)
+        self._check(offset, size, _WRITABLE, "writable")
+        if self.end is not None and self.end <= cycle:
+            self.advance(cycle)
         if offset in (ADRS, ADRT, DESC) and self._queued:
             raise BusError(offset, "the queue holds a transfer already; wait until STAT bit 2 is clear")
         if offset in (ADRS, ADRT) and value & 3:
@@ -127,10 +165,13 @@ class Dma:
             )
         if offset == CTRL:
             self._control(value, cycle)
+            self._tell(cycle)
             return
         self._values[offset] = value & 0xFFFF_FFFF
         if offset == DESC:
             self._commit(value, cycle)
+        elif offset == GCTL:
+            self._tell(cycle)
 
     @property
     def status(self) -> int:
@@ -143,10 +184,25 @@ class Dma:
     @property
     def interrupts(self) -> tuple[bool, bool, bool]:
         """The done, error and timeout lines: STAT and the enables of GCTL."""
-        active = self.status & self._values[GCTL]
-        return bool(active & 0xC00), bool(active & 0x1FE000), bool(active & 0x1000)
+        enabled = self._values[GCTL]
+        if not enabled:
+            return _QUIET
+        active = self.status & enabled
+        return bool(active & _DONE_ENABLE), bool(active & _ERROR_ENABLE), bool(active & _TIMEOUT_ENABLE)
 
-    def _check(self, offset: int, size: int, known: tuple[int, ...], use: str) -> None:
+    @property
+    def interrupting(self) -> bool:
+        """Whether the end of a transfer may raise a line."""
+        return bool(self._values[GCTL] & (_DONE_ENABLE | _ERROR_ENABLE))
+
+    def _tell(self, cycle: int) -> None:
+        lines = self.interrupts
+        if lines != self._lines:
+            self._lines = lines
+            if self._changed:
+                self._changed(lines, cycle)
+
+    def _check(self, offset: int, size: int, known: frozenset[int], use: str) -> None:
         if size != 4 or offset % 4:
             raise BusError(offset, f"access of {size} bytes; the DMA controller takes aligned words only")
         if offset not in known:
@@ -160,7 +216,7 @@ class Dma:
         if descriptor >> 21 & 7 > 4:
             raise BusError(DESC, f"burst {descriptor >> 21 & 7}; expected 0 to 4")
         system, tcm = self._values[ADRS], self._values[ADRT]
-        if not descriptor & TO_SYSTEM and ITCM_BASE <= tcm < ITCM_BASE + ITCM_BYTES:
+        if not self._code and not descriptor & TO_SYSTEM and ITCM_BASE <= tcm < ITCM_BASE + ITCM_BYTES:
             raise BusError(DESC, "loading code by DMA is not modelled; put it there with Core.load")
         transfer = Transfer(system, tcm, descriptor, cycle)
         self._note(transfer, "commit")
@@ -171,14 +227,62 @@ class Dma:
 
     def _begin(self, transfer: Transfer, cycle: int) -> None:
         """Start at ``cycle``; a bad address shows when the first word would move (inferred)."""
-        words = 0 if self._error(transfer) else transfer.nbytes // 4
-        length = self._facts.dma_setup_cycles + words * self._facts.dma_word_cycles
-        self._running = replace(transfer, start=cycle, end=cycle + length)
+        self._since, self._parts = cycle + self._facts.dma_setup_cycles, 0
+        self._bad = self._error(transfer)
+        self.end = self._planned(transfer)
+        self._running = Transfer(
+            transfer.system, transfer.tcm, transfer.descriptor, transfer.committed, cycle, self.end
+        )
+
+    def _planned(self, transfer: Transfer) -> int:
+        """When a transfer ends that goes on at the present pace."""
+        words = 0 if self._bad else transfer.nbytes // 4
+        left = words * PARTS - self._parts
+        return self._since + -(-left * self._pace // (PARTS * PARTS))
+
+    @property
+    def pace(self) -> int:
+        """The time of one word, in 1/256 of a cycle."""
+        return self._pace
+
+    def set_pace(self, pace: int, cycle: int) -> None:
+        """From this cycle on a word takes so long; never shorter than the controller's own time."""
+        self.advance(cycle)
+        pace = max(pace, self.own_pace)
+        if pace == self._pace:
+            return
+        if self._running and cycle > self._since:
+            self._parts = self._progressed(cycle)
+            self._since = cycle
+        self._pace = pace
+        if self._running:
+            self.end = self._planned(self._running)
+            self._running = replace(self._running, end=self.end)
+
+    def _progressed(self, cycle: int) -> int:
+        """Parts of words the running transfer has moved at this cycle."""
+        return self._parts + max(0, cycle - self._since) * PARTS * PARTS // self._pace
+
+    @property
+    def number(self) -> int:
+        """The physical core it belongs to."""
+        return self._facts.physical_core
+
+    @property
+    def own_pace(self) -> int:
+        """The time of one word when nobody else uses the memory."""
+        return PARTS * self._facts.dma_word_cycles
+
+    def moved(self, cycle: int) -> int:
+        """Bytes moved from the beginning to this cycle, those of the running transfer included."""
+        if not self._running:
+            return self.bytes_moved
+        return self.bytes_moved + min(4 * self._progressed(cycle) // PARTS, self._running.nbytes)
 
     def _error(self, transfer: Transfer) -> int:
         """The STAT bit of what is wrong with its addresses, or 0."""
         size = transfer.nbytes
-        if not any(b <= transfer.system <= b + len(self._memories.sdram) - size for b in SDRAM_BASES):
+        if not self._memories.shares(transfer.system, size):
             return AXI_ERROR
         tcms = ((ITCM_BASE, ITCM_BYTES), (DTCM_BASE, DTCM_BYTES))
         return 0 if any(b <= transfer.tcm <= b + n - size for b, n in tcms) else TCM_ERROR
@@ -186,36 +290,50 @@ class Dma:
     def advance(self, cycle: int) -> None:
         """End and start what ends and starts up to this cycle."""
         while self._running and self._running.end <= cycle:
-            self._finish(self._running, self._error(self._running), self._running.nbytes)
+            end = self._running.end
+            self._finish(self._running, self._bad, self._running.nbytes)
+            self._tell(end)
 
     def _finish(self, transfer: Transfer, error: int, nbytes: int) -> None:
         """The running transfer is over: move ``nbytes`` of it; pause after an error, else start the next."""
-        self._running = None
+        self._running = self.end = None
+        self.transfers += 1
+        self.busy_cycles += transfer.end - transfer.start
         if not error or error == USER_ABORT:
+            self.bytes_moved += nbytes
             self._move(transfer, nbytes)
         if error:
             self._flags |= error
             self._paused = True
         else:
             self._done = min(self._done + 1, 2)
-        over = replace(transfer, outcome=_OUTCOME[error])
+        over = Transfer(
+            transfer.system,
+            transfer.tcm,
+            transfer.descriptor,
+            transfer.committed,
+            transfer.start,
+            transfer.end,
+            _OUTCOME[error],
+        )
         self.log.append(over)
+        if self._kept is not None and len(self.log) >= 2 * self._kept:
+            del self.log[: -self._kept]
         self._note(over, over.outcome)
         if self._queued and not self._paused:
             waiting, self._queued = self._queued, None
             self._begin(waiting, transfer.end)
 
     def _move(self, transfer: Transfer, nbytes: int) -> None:
-        system = self._memories.find(transfer.system, nbytes)
         tcm = self._memories.find(transfer.tcm, nbytes)
         if transfer.to_system:
-            system[:] = tcm
+            self._memories.store(transfer.system, tcm, transfer.end)
         else:
-            tcm[:] = system
+            self._memories.fetch(transfer.system, tcm)
 
     def _moved(self, transfer: Transfer, cycle: int) -> int:
         """Bytes a running transfer has done with at this cycle, in whole bursts."""
-        words = max(0, cycle - transfer.start - self._facts.dma_setup_cycles) // self._facts.dma_word_cycles
+        words = self._progressed(cycle) // PARTS
         return min(4 * words // transfer.burst * transfer.burst, transfer.nbytes)
 
     def _progress(self, offset: int, cycle: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from functools import cache
 from typing import Any
 
 from spinntensor.abi.memory import DTCM_BASE, DTCM_BYTES, ITCM_BASE, ITCM_BYTES
@@ -26,6 +27,15 @@ def library() -> Any:
     from unicorn.unicorn_py3.unicorn import uclib
 
     return uclib
+
+
+@cache
+def registers() -> tuple[Any, Any]:
+    """uc_reg_read and uc_reg_write for calls that keep the interpreter lock: they take less time than giving it up."""
+    held = ctypes.PyDLL(library()._name)
+    for function in (held.uc_reg_read, held.uc_reg_write):
+        function.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p]
+    return held.uc_reg_read, held.uc_reg_write
 
 
 def open_engine(itcm: int, dtcm: int) -> Any:
@@ -62,8 +72,11 @@ def fault_kind(status: int) -> str:
 
 def hook_compiled(
     engine: Any, kind: int, callback: int | None, state: Any, begin: int = 1, end: int = 0
-) -> None:
-    """Register a compiled callback by its address; it is given ``state``, an array that must outlive it."""
+) -> int:
+    """Register a compiled callback by its address; it is given ``state``, an array that must outlive it.
+
+    Returns a handle for ``unhook``.
+    """
     handle = ctypes.c_size_t()
     status = library().uc_hook_add(
         engine._uch,
@@ -76,3 +89,9 @@ def hook_compiled(
     )
     if status:
         raise RuntimeError(f"unicorn refused a hook of kind {kind}: error {status}")
+    return handle.value or 0
+
+
+def unhook(engine: Any, handle: int) -> None:
+    """Remove a compiled callback."""
+    library().uc_hook_del(engine._uch, ctypes.c_size_t(handle))

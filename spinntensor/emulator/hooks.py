@@ -30,7 +30,20 @@ PREFIX, TAKEN, SLOT, CORRECTION, INTERWORKS = 13, 14, 15, 16, 17
 EXECUTED, LEFT, COVERED = 18, 19, 20
 ENGINE, REG_READ, EMU_STOP, CPSR = 21, 22, 23, 24
 SCRATCH, SCRATCH_ADDRESS = 25, 26  # a cell for register values, and where it lies
-STATE_WORDS = 32
+# When to stop at the head of a block, before anything of it is booked or executed: as soon as CYCLES has reached
+# DEADLINE, or an interrupt is PENDING whose mask in CPSR is open. STOPPED tells that this was why.
+DEADLINE, PENDING, STOPPED = 27, 28, 29
+PC, WAITED = 30, 31
+# Instructions whose address a device's callback can trust, instructions that have reached a device, and whether one
+# did so from a place that could not be trusted; see ``exact``.
+EXACT, TOUCHED, MISSED = 32, 33, 34
+# Of conditional instructions that are watched: condition fields, how often each was skipped, what that gives back.
+CONDITION, SKIPPED, RETURNED = 35, 36, 37
+STATE_WORDS = 40
+
+NEVER = 1 << 62
+IRQ_PENDING, FIQ_PENDING = 1, 2
+_I, _F = 0x80, 0x40
 
 # Instructions an ITCM of 32 KB can hold, and one more for differences.
 WORDS = 8192
@@ -100,6 +113,14 @@ def _stray(state, address):
     call_stop(state[EMU_STOP], state[ENGINE])
 
 
+@njit(cache=True)
+def _open(state):
+    """Whether a pending interrupt is not masked."""
+    status = read_register(state, state[CPSR])
+    wanted = (0 if status & _I else IRQ_PENDING) | (0 if status & _F else FIQ_PENDING)
+    return state[PENDING] & wanted != 0
+
+
 @njit(cache=True, inline="always")
 def _arrive(state, i):
     """Book the branch that led to instruction ``i``, and start its corrections."""
@@ -134,6 +155,10 @@ def block_hook(engine, address, size, user):
     state = carray(user, (STATE_WORDS,), np.int64)
     i = np.int64(address >> np.uint64(2))
     end = i + (np.int64(size) >> 2)
+    if state[CYCLES] >= state[DEADLINE] or (state[PENDING] and _open(state)):
+        state[STOPPED] = 1
+        call_stop(state[EMU_STOP], state[ENGINE])
+        return
     odd = ((np.int64(address) | np.int64(size)) & 3) != 0
     if odd or (end > state[LIMIT] and i != state[TRAMPOLINE]):
         _stray(state, np.int64(address))
@@ -160,6 +185,40 @@ def block_hook(engine, address, size, user):
     state[LAST_END] = end
 
 
+@njit(cache=True, inline="always")
+def _holds(condition, cpsr):
+    """Whether an instruction with this condition field executes (ARM DDI 0100E, A3.2.1)."""
+    n, z, c, v = cpsr >> 31 & 1, cpsr >> 30 & 1, cpsr >> 29 & 1, cpsr >> 28 & 1
+    kind = condition >> 1
+    if kind == 0:
+        found = z
+    elif kind == 1:
+        found = c
+    elif kind == 2:
+        found = n
+    elif kind == 3:
+        found = v
+    elif kind == 4:
+        found = c & (1 - z)
+    elif kind == 5:
+        found = 1 - (n ^ v)
+    elif kind == 6:
+        found = (1 - (n ^ v)) & (1 - z)
+    else:
+        found = 1
+    return found != (condition & 1)
+
+
+@cfunc(types.void(types.voidptr, types.uint64, types.uint32, types.voidptr), cache=True)
+def watch_hook(engine, address, size, user):
+    """UC_HOOK_CODE of one conditional instruction: notice when it is skipped."""
+    state = carray(user, (STATE_WORDS,), np.int64)
+    i = np.int64(address >> np.uint64(2))
+    if not _holds(table(state, CONDITION, WORDS)[i], read_register(state, state[CPSR])):
+        table(state, SKIPPED, WORDS)[i] += 1
+        state[CYCLES] -= table(state, RETURNED, WORDS)[i]
+
+
 @njit(cache=True)
 def cycle_at(state, i):
     """Cycles before instruction ``i`` of the current block, exact inside callbacks."""
@@ -173,6 +232,32 @@ def cycle_at(state, i):
             correction = table(state, CORRECTION, first + _ROW)
             now -= correction[first + state[DONE]] - correction[first + before]
     return now
+
+
+@njit(cache=True)
+def access(state, cycles):
+    """The load or store that runs reaches a device and waits ``cycles``; returns the cycles before it.
+
+    Where the program counter is not exact, the access is booked at the head of its block, and the engine is
+    stopped behind the block.
+    """
+    i = read_register(state, state[PC]) >> 2
+    if i < WORDS:
+        touched = table(state, TOUCHED, WORDS)
+        if not table(state, EXACT, WORDS)[i]:
+            state[MISSED], state[DEADLINE] = 1, 0
+            i = state[BLOCK]
+            touched[i : state[BLOCK_END]] = 1
+        touched[i] = 1
+        table(state, WAITED, WORDS)[i] += cycles
+    now = cycle_at(state, i)
+    state[CYCLES] += cycles
+    return now
+
+
+@cfunc(types.void(types.voidptr, types.uint64, types.uint32, types.voidptr), cache=True)
+def exact_hook(engine, address, size, user):
+    """UC_HOOK_CODE: does nothing; Unicorn keeps the program counter exact for its sake."""
 
 
 @njit(cache=True)

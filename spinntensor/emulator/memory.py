@@ -43,6 +43,18 @@ class Memories:
         self.dtcm = pages(DTCM_BYTES)
         self.sdram = sdram
 
+    def shares(self, address: int, nbytes: int) -> bool:
+        """Whether all these bytes lie in memory that a DMA controller reaches outside its core."""
+        return any(base <= address <= base + len(self.sdram) - nbytes for base in SDRAM_BASES)
+
+    def fetch(self, address: int, into: Bytes) -> None:
+        """Copy bytes from outside the core into one of its memories."""
+        into[:] = self.find(address, len(into))
+
+    def store(self, address: int, data: Bytes, cycle: int) -> None:
+        """Copy bytes to memory outside the core, at this cycle."""
+        self.find(address, len(data))[:] = data
+
     def find(self, address: int, nbytes: int) -> Bytes:
         """The bytes at an address, as a view; AddressError when they are not all in one memory."""
         places = [

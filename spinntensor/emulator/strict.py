@@ -162,6 +162,10 @@ class StrictMemory:
         self._dtcm[STATE_BASE - DTCM_BASE :][:STATE_BYTES] &= 0xFF ^ INITIALISED
         self._dtcm[self._dtcm & STACK != 0] &= 0xFF ^ INITIALISED
 
+    def resume(self) -> None:
+        """Go on after a violation, with what is known of the memory."""
+        self.state[_KIND] = 0
+
     def forget(self) -> None:
         """The whole DTCM is uninitialised and closed to stores, but for the state block and the stack."""
         self._dtcm &= STACK

@@ -52,12 +52,13 @@ def entry_symbol(name: str, variant: str) -> str:
 
 
 def compile_code(compiler: Compiler, file: Path, entry: str, source: Path = SOURCE) -> Code:
-    """Compile one kernel file to movable code that defines `entry`."""
+    """Compile one file to movable code that defines `entry`: kernels for speed, the runtime for size."""
+    optimise = "-Os" if file.parent.name == "runtime" else "-O3"
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         (work / "abi.h").write_text(abi.header(abi.STRUCTS, abi.CONSTANTS))
         target = work / "kernel.o"
-        compiler.compile(file, target, (work, source / "include"))
+        compiler.compile(file, target, (work, source / "include"), optimise)
         code = read_code(target)
     if entry not in code.symbols:
         raise CompileError(

@@ -16,7 +16,6 @@ ENVIRONMENT = "SPINNTENSOR_CC"
 
 _COMMON = (
     "-marm",
-    "-O3",
     "-std=c11",
     "-ffreestanding",
     "-fno-builtin",  # a loop must not become a call of memset
@@ -38,11 +37,11 @@ class Compiler:
     name: str
     command: tuple[str, ...]
 
-    def compile(self, source: Path, target: Path, include: tuple[Path, ...]) -> None:
+    def compile(self, source: Path, target: Path, include: tuple[Path, ...], optimise: str = "-O3") -> None:
         """Compile `source` (.c or .S) to the object file `target`; CompileError with the compiler's own message."""
         paths = [f"-I{p}" for p in include]
         run = subprocess.run(
-            [*self.command, *_COMMON, *paths, "-c", str(source), "-o", str(target)],
+            [*self.command, *_COMMON, optimise, *paths, "-c", str(source), "-o", str(target)],
             capture_output=True,
             text=True,
         )

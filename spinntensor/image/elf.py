@@ -13,6 +13,7 @@ from spinntensor.errors import CompileError
 
 _SYMTAB, _STRTAB, _REL, _NOBITS = 2, 3, 9, 8
 _ALLOC = 0x2
+_BRANCHES = (1, 28, 29)  # R_ARM_PC24, R_ARM_CALL, R_ARM_JUMP24
 _HARMLESS = (".ARM.exidx", ".ARM.attributes", ".note", ".comment")
 
 
@@ -66,7 +67,7 @@ def read_code(path: Path) -> Code:
             raise CompileError(
                 "elf", str(path), f"a kernel may only have code, but there is data in {s.name}"
             )
-    symbols: dict[str, int] = {}
+    code, symbols = bytearray(sections[text[0]].data), dict[str, int]()
     for s in sections:
         if s.kind == _SYMTAB:
             strings = sections[s.link].data
@@ -77,13 +78,26 @@ def read_code(path: Path) -> Code:
             }
             for r in sections:
                 if r.kind == _REL and r.info == text[0] and r.data:
-                    wanted = sorted(
-                        {
-                            named[struct.unpack_from("<I", r.data, o + 4)[0] >> 8][0]
-                            for o in range(0, len(r.data), 8)
-                        }
-                    )
-                    raise CompileError(
-                        "elf", str(path), f"a kernel must be self-contained, but it refers to {wanted}"
-                    )
-    return Code(sections[text[0]].data, symbols)
+                    wanted = _joined(code, r.data, named, text[0])
+                    if wanted:
+                        raise CompileError(
+                            "elf", str(path), f"a kernel must be self-contained, but it refers to {wanted}"
+                        )
+    return Code(bytes(code), symbols)
+
+
+def _joined(
+    code: bytearray, relocations: bytes, named: list[tuple[str, tuple[int, ...]]], text: int
+) -> list[str]:
+    """Resolves branches from one function of the file to another; names of everything else that is referred to."""
+    wanted = set()
+    for offset, info in struct.iter_unpack("<II", relocations):
+        name, (_, value, _, _, _, section) = named[info >> 8]
+        if section != text or info & 0xFF not in _BRANCHES:
+            wanted.add(name)
+            continue
+        (word,) = struct.unpack_from("<I", code, offset)
+        addend = ((word & 0xFFFFFF) ^ 0x800000) - 0x800000  # words, sign-extended
+        distance = (value - offset >> 2) + addend
+        struct.pack_into("<I", code, offset, word & 0xFF000000 | distance & 0xFFFFFF)
+    return sorted(wanted)

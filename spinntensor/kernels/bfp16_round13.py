@@ -19,7 +19,7 @@ QUAD, UNROLL = 4, 4
 
 
 def _shift(shape: Shape) -> int:
-    return (shape["shift"] - 1) % MAX_SHIFT + 1
+    return shape["shift"] % (MAX_SHIFT + 1)
 
 
 def sample(rng: np.random.Generator, shape: Shape, extreme: bool) -> Operands:
@@ -34,7 +34,7 @@ def sample(rng: np.random.Generator, shape: Shape, extreme: bool) -> Operands:
 
 def _checked(operands: Operands) -> tuple[np.ndarray, int]:
     x = flat(NAME, "x", operands["x"], np.int16)
-    shift = word(NAME, "shift", operands["shift"], 1, MAX_SHIFT)
+    shift = word(NAME, "shift", operands["shift"], 0, MAX_SHIFT)
     top = rounded(largest(x), shift)
     if top > TOP:
         mend = f"shift by {shift_for(largest(x))}, that of the tensor's largest magnitude"
@@ -43,7 +43,7 @@ def _checked(operands: Operands) -> tuple[np.ndarray, int]:
 
 
 def lower(operands: Operands) -> Call:
-    """x int16 [n], shift 1..4 -> int16 [n]; at a shift of 0 there is nothing to do.
+    """x int16 [n], shift 0..4 -> int16 [n]; a shift of 0 changes nothing.
 
     `shift_for` of the whole tensor's largest magnitude is the shift; RangeError when a rounded magnitude would
     pass 4095.
@@ -64,9 +64,9 @@ def twin(operands: Operands) -> np.ndarray:
 
 
 def features(shape: Shape) -> tuple[float, ...]:
-    """Call, rounds, quads; quads of the longer body at a shift of 4."""
-    quads = -(-shape["n"] // QUAD)
-    return 1, -(-quads // UNROLL), quads, quads * (_shift(shape) == MAX_SHIFT)
+    """Call, rounds, quads; quads of the longer body at a shift of 4; whether nothing is shifted."""
+    quads = -(-shape["n"] // QUAD) if _shift(shape) else 0
+    return 1, -(-quads // UNROLL), quads, quads * (_shift(shape) == MAX_SHIFT), not _shift(shape)
 
 
 def work(shape: Shape) -> Work:
@@ -77,7 +77,7 @@ def work(shape: Shape) -> Work:
 KERNEL = Kernel(
     name=NAME,
     args=BFP_ROUND,
-    dims={"n": (1, 200), "shift": (1, 4)},
+    dims={"n": (1, 200), "shift": (0, 4)},
     sample=sample,
     lower=lower,
     result=result,

@@ -83,11 +83,10 @@ class Winograd:
         return v.reshape(self.positions, rows * columns, x.shape[2]).astype(np.int16)
 
     def weights(self, w: np.ndarray) -> np.ndarray:
-        """U: w[M,C,3,3] int8 -> int16 [positions, M, C]."""
-        if self.width == 2:
-            u = np.einsum("ik,mckl,jl->ijmc", G2, w.astype(np.int32), G2, optimize=True)
-        else:
-            u = np.einsum("ik,mckl,jl->jimc", G2, w.astype(np.int32), G4, optimize=True)
+        """U: w[M,C,3,3] int8 -> int16 [positions, M, C]; the products are small integers, exact in float64."""
+        rows, columns = (G2, G2) if self.width == 2 else (G4, G2)  # columns come first
+        taps = (w if self.width == 2 else w.swapaxes(2, 3)).reshape(-1, 9).T.astype(np.float64)
+        u = np.kron(rows, columns).astype(np.float64) @ taps
         return u.reshape(self.positions, *w.shape[:2]).astype(np.int16)
 
     def u_words(self, m: int, channels: int) -> int:
@@ -115,7 +114,10 @@ def pack_u(u: np.ndarray) -> np.ndarray:
 
     The word behind a chunk of 32 pairs is 1 inside a position, 0 at its end, and -1 at the end of the last one.
     """
-    p = np.stack([pack_a(x) for x in u], axis=1)
+    positions, m, channels = u.shape
+    whole = np.pad(u, ((0, 0), (0, -m % BLOCK), (0, 0)))
+    p = pack_a(whole.reshape(-1, channels)).reshape(positions, -(-m // BLOCK), -1)
+    p = np.ascontiguousarray(p.swapaxes(0, 1))
     p[:, -1, -1] = 0xFFFFFFFF
     return p
 

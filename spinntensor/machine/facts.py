@@ -14,7 +14,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-from spinntensor.emulator.facts import CoreFacts
+from spinntensor.emulator.facts import ChipFacts, CoreFacts
 from spinntensor.errors import OperandError, UnknownNameError
 
 FILE = Path(__file__).with_name("facts.toml")
@@ -175,6 +175,10 @@ class Facts:
             dma_word_cycles=self.dma_word_cycles,
             physical_core=physical_core,
         )
+
+    def chip(self) -> ChipFacts:
+        """What an emulated chip takes of these figures."""
+        return ChipFacts(core=self.core(), sdram_bytes_per_s=round(self.sdram_mb_per_s * 1e6))
 
     @property
     def applications_per_chip(self) -> int:

@@ -65,6 +65,9 @@ def layer(
         terms,
         _bound(stage, lowered, terms, schedule),
         _words(runner, context),
+        choice.recipes,
+        choice.join_recipes,
+        schedule.phases[stage.number],
     )
 
 

@@ -18,9 +18,9 @@ from spinntensor.machine.facts import Facts
 
 MOST = 16
 """Kernels among whose sets the best is looked for."""
-ENGINE = "tile_engine"
-RUNTIME_BYTES = 4096
-"""Kept free for start-up, interrupts and messages, which the runtime of a core needs beside its tile engine."""
+RUNTIME = "runtime"
+LOADER_BYTES = 256
+"""At the top of the ITCM, where SC&MP's loader works (spinnaker_tools, sark.lnk)."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ def size_of(kernel: str) -> int:
 
 
 def code_bytes(kernels: Iterable[str]) -> int:
-    """Bytes of the code of these kernels together, without the tile engine."""
+    """Bytes of the code of these kernels together, without the runtime."""
     return sum(size_of(kernel) for kernel in sorted(set(kernels)))
 
 
 def room(facts: Facts) -> int:
     """Bytes of the ITCM for kernels."""
-    return facts.itcm_bytes - RUNTIME_BYTES - size_of(ENGINE)
+    return facts.itcm_bytes - LOADER_BYTES - size_of(RUNTIME)
 
 
 def chosen(options: Mapping[int, Sequence[Option]], limit: int) -> dict[int, int]:

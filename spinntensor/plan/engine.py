@@ -1,6 +1,6 @@
 """Cycles of the tile engine itself: what a core spends on the commands of its program beside kernels and transfers.
 
-Fitted from programs that ran on the emulated core (`bench/engine.py`), traced as every program there is; what a command
+Fitted from programs that ran on the emulated chip (`bench/engine.py`), interrupts of transfers included; what a command
 computes and how often it accesses a register of the core's devices are kept apart, because the time of an access is an
 assumption (`facts.peripheral_cycles`). Waiting for a transfer is not in it.
 """

@@ -47,6 +47,7 @@ class Choice:
     cut : its tiles and their workers.
     recipe : of the largest tile.
     tiles, joins : for each worker its tiles in order, and its joining of partial sums (all empty without).
+    recipes, join_recipes : by the sizes of a tile, and of a box whose partial sums are joined.
     """
 
     way: Way
@@ -55,6 +56,8 @@ class Choice:
     recipe: Recipe
     tiles: tuple[tuple[Run, ...], ...]
     joins: tuple[tuple[Run, ...], ...]
+    recipes: tuple[tuple[Sizes, Recipe], ...]
+    join_recipes: tuple[tuple[Sizes, Recipe], ...] = ()
 
     def works(self, facts: Facts, step: str = TILES) -> tuple[Work, ...]:
         """What each worker does in a step, under these figures."""
@@ -227,6 +230,7 @@ def _laid_out(stage: Stage, draft: Draft, context: Context, loads: Sequence[floa
                 found[largest],
                 _runs(way, spans, cut, found, context),
                 ((),) * context.workers,
+                tuple(sorted(found.items(), key=lambda pair: pair[0])),
             )
             return _joined(choice, context, loads) if cut.partial else choice
     return None
@@ -236,6 +240,10 @@ def _recipes(draft: Draft, sizes: Sequence[Sizes], stay: frozenset[str]) -> dict
     """A recipe for each size of tiles, by the draft's kernels, cut like its own where that can be; or None."""
     found = {}
     for size in sizes:
+        like = draft.way.alike and draft.way.alike(size, stay, draft.recipe)
+        if like:
+            found[size] = like
+            continue
         some = [r for r in draft.way.recipes(size, stay) if draft.kernels.issuperset(r.code)]
         if not some:
             return None
@@ -302,4 +310,9 @@ def _joined(choice: Choice, context: Context, loads: Sequence[float]) -> Choice 
     rows: list[list[Run]] = [[] for _ in range(context.workers)]
     for s, worker in zip(sizes, joiners, strict=True):
         _append(rows[worker], found[s], frozenset(t.operand for t in found[s].loads))
-    return replace(choice, cut=replace(cut, joiners=joiners), joins=tuple(map(tuple, rows)))
+    return replace(
+        choice,
+        cut=replace(cut, joiners=joiners),
+        joins=tuple(map(tuple, rows)),
+        join_recipes=tuple(sorted(found.items(), key=lambda pair: pair[0])),
+    )

@@ -29,6 +29,9 @@ class Layer:
     terms : model cycles by name, summed over the workers: `kernels`, `engine`, `dma` (waited for), `doorbells`, `idle`.
     bound_by : `issue`, `dma`, `doorbells` or `host`.
     runner_up : the second best way, its kernel, tile and cycles, in words; empty when there was none.
+    recipes : of all tiles, by their sizes (of what is summed over last, where that is cut).
+    joins : of joining the partial sums of a box, by its sizes.
+    phase : in period p it works on the batch that began in period p - phase.
     """
 
     stage: int
@@ -43,6 +46,9 @@ class Layer:
     terms: Mapping[str, float]
     bound_by: str
     runner_up: str
+    recipes: tuple[tuple[tuple[int, ...], Recipe], ...] = ()
+    joins: tuple[tuple[tuple[int, ...], Recipe], ...] = ()
+    phase: int = 0
 
     @property
     def cores(self) -> int:

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from spinntensor.abi.engine import COMMAND
 from spinntensor.errors import OperandError, SDRAMError
 from spinntensor.graph.graph import Graph
 from spinntensor.lower.stage import Lowered
 from spinntensor.machine.facts import variants
 from spinntensor.machine.geometry import Machine
-from spinntensor.plan import code, sdram
+from spinntensor.plan import sdram
 from spinntensor.plan.accounts import bell_cycles, layer, totals
 from spinntensor.plan.choosing import Chosen, candidates, cut_up, leaner, picked
 from spinntensor.plan.keep import Cone, kept, lowered_with, whole_values
@@ -20,7 +19,7 @@ from spinntensor.plan.layout import Layout
 from spinntensor.plan.needs import rules
 from spinntensor.plan.partition import LATENCY, OBJECTIVES, THROUGHPUT, Context
 from spinntensor.plan.plan import Plan, Totals
-from spinntensor.plan.recipe import Recipe
+from spinntensor.plan.programs import TABLES_BYTES, procedure_bytes, worker_bytes
 from spinntensor.plan.schedule import Schedule, busiest, host_fed, scheduled, share_phases
 from spinntensor.plan.share import Share
 from spinntensor.plan.simulate import steady
@@ -161,7 +160,9 @@ def _best_schedule(found: Chosen, batch: int) -> Schedule:
 def _schedule(found: Chosen, batch: int, phases: int) -> Schedule:
     lowered, facts, workers = found.lowered, found.context.facts, found.context.workers
     works = found.works(facts)
-    commands = sum(_commands(recipe, fresh) for recipe, fresh in found.procedures)
+    parts = sum(1 + c.cut.partial for c in found.choices)
+    programs = [worker_bytes(found.tasks(worker), parts) for worker in range(workers)]
+    procedures = TABLES_BYTES + sum(procedure_bytes(recipe, fresh) for recipe, fresh in found.procedures)
     return scheduled(
         lowered,
         [c.cut for c in found.choices],
@@ -173,16 +174,10 @@ def _schedule(found: Chosen, batch: int, phases: int) -> Schedule:
         workers,
         batch,
         phases,
-        [found.tasks(worker) for worker in range(workers)],
-        code.code_bytes(found.kernels) + code.size_of(code.ENGINE) + COMMAND.size * commands,
+        programs,
+        procedures,
         roles=found.roles,
     )
-
-
-def _commands(recipe: Recipe, fresh: frozenset[str]) -> int:
-    """Commands of a tile: its moves, a wait, and its calls."""
-    moves = sum(t.pieces for t in recipe.loads if t.operand in fresh) + sum(t.pieces for t in recipe.stores)
-    return moves + 1 + sum(call.count for call in recipe.calls)
 
 
 def _variants(

@@ -14,7 +14,7 @@ from spinntensor.errors import InputError
 from spinntensor.plan.coding import CodingError, decode, encode, hints
 from spinntensor.plan.plan import Layer, Plan, Totals
 
-VERSION = 1
+VERSION = 2
 """Of the form of the file; the value of its first key, `spinntensor_plan`."""
 
 TABLES = ("shares", "buffers", "spans")
@@ -23,7 +23,7 @@ TABLES = ("shares", "buffers", "spans")
 UNSUMMED = ("plan_s", "plan_sha256")
 """Keys that do not count for the sum: how long planning took, and the sum itself."""
 
-_LISTS = ("shape", "cut", "recipe", "terms")
+_LISTS = ("shape", "cut", "recipe", "terms", "recipes", "joins")
 """Keys of a layer that stand behind the short ones."""
 
 

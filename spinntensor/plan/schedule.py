@@ -72,7 +72,7 @@ def scheduled(
     workers: int,
     images: int,
     phases: int = 1,
-    commands: Sequence[int] = (),
+    programs: Sequence[int] = (),
     code: int = 0,
     batches: int = 3,
     roles: Mapping[int, str] = MappingProxyType({}),
@@ -81,7 +81,7 @@ def scheduled(
 
     Parameters
     ----------
-    cuts, work, reads, layout, packed, commands, code, roles : as for `shares` and `values`.
+    cuts, work, reads, layout, packed, programs, code, roles : as for `shares` and `values`.
     phases : groups of stages, balanced by the busiest worker of each stage; 1 for graphs with variables.
     batches : of the time line.
 
@@ -93,7 +93,7 @@ def scheduled(
         owners = cuts[stage].joiners if step == JOIN else cuts[stage].owners
         loads[stage] += max((work(stage, step, w).body for w in set(owners)), default=0.0)
     groups = phases_of(loads, phases)
-    found = values(lowered, cuts, reads, layout, packed, commands, code, groups, roles)
+    found = values(lowered, cuts, reads, layout, packed, programs, code, groups, roles)
     memory = placed(found, facts, images)
     host = host_cycles(lowered, layout, facts)
     made = shares(

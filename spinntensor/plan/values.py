@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from math import prod
 from types import MappingProxyType
 
-from spinntensor.abi.engine import BLOCK, COMMAND
 from spinntensor.graph.graph import CONSTANT, INPUT, VARIABLE
 from spinntensor.lower.stage import Lowered, Stage
 from spinntensor.plan.cut import Cut, Task
-from spinntensor.plan.layout import Layout
+from spinntensor.plan.layout import DOUBLE, Layout
 from spinntensor.plan.needs import Place, Reads, images_of, last_step, step_boxes
 from spinntensor.plan.share import JOIN, TILES
 
@@ -71,7 +71,7 @@ def values(
     reads: Reads,
     layout: Callable[[int], Layout],
     packed: Mapping[int, int],
-    commands: Sequence[int] = (),
+    programs: Sequence[int] = (),
     code: int = 0,
     phases: Sequence[int] = (),
     roles: Mapping[int, str] = MappingProxyType({}),
@@ -82,8 +82,8 @@ def values(
     ----------
     layout : of a node's value in SDRAM.
     packed : for each stage whose recipes want its constants packed, their bytes; it then reads no others.
-    commands : of each worker's tile engine in a period; programs are whole blocks of them.
-    code : bytes of the image that the workers load.
+    programs : bytes of what each worker is told.
+    code : bytes of the procedures that workers share.
     phases : of each stage, 0 for all by default.
     roles : what variables are called, by the ids of their nodes, such as weights or momentum.
     """
@@ -95,10 +95,8 @@ def values(
         *_inputs(lowered, layout, phases, read),
         *_made(lowered, cuts, reads, layout, phases, over, read),
     ]
-    block = BLOCK * COMMAND.size
-    for worker, count in enumerate(commands):
-        nbytes = -(-(count + 1) // BLOCK) * block  # the command that ends it included
-        found.append(_always(lowered, Value(f"program {worker}", "program", nbytes, (), 0, 0)))
+    for worker, nbytes in enumerate(programs):
+        found.append(_always(lowered, Value(f"program {worker}", "program", -(-nbytes // 8) * 8, (), 0, 0)))
     if code:
         found.append(_always(lowered, Value("code", "code", -(-code // 8) * 8, (), 0, 0)))
     return tuple(found)
@@ -208,9 +206,7 @@ def _made(
     for stage in lowered.stages:
         cut, phase = cuts[stage.number], phases[stage.number]
         if cut.partial:
-            nbytes = (
-                -(-len(cut.sums) * prod(a.size for a in stage.axes) * _sum_bytes(lowered, stage) // 8) * 8
-            )
+            nbytes = len(cut.sums) * _part_bytes(cut, _sum_bytes(lowered, stage))
             name, place = f"{stage.name} partial sums", ("partial", stage.number)
             yield Value(
                 name, "partial", nbytes, (stage.number,), stage.number, stage.number, -1, place, 1, phase
@@ -279,6 +275,12 @@ def _same_boxes(stage: Stage, cut: Cut, reads: Reads, variable: int) -> bool:
         return False
     boxes = [box for found in step_boxes(cut).values() for box in found]
     return all(reads(stage, Task(box), TILES).get(variable) == box for box in boxes)
+
+
+def _part_bytes(cut: Cut, item: int) -> int:
+    """Bytes of one part of the sums of all boxes, each box in whole double words."""
+    boxes = product(*([stop - start for start, stop in spans] for spans in cut.spans))
+    return sum(-(-item * prod(sizes) // DOUBLE) * DOUBLE for sizes in boxes)
 
 
 def _sum_bytes(lowered: Lowered, stage: Stage) -> int:

@@ -1,5 +1,7 @@
 """Lazy, NumPy-like tensors and the functions on them; `spinntensor` itself has all of these names."""
 
+from spinntensor.machine import current
+from spinntensor.machine.current import use
 from spinntensor.tensors import (
     comparison,
     compiled,
@@ -192,6 +194,7 @@ MODULES = (
     quantization,
     random,
     compiled,
+    current,
     differentiate,
     report,
 )
@@ -353,6 +356,7 @@ __all__ = [
     "true_divide",
     "trunc",
     "unstack",
+    "use",
     "value_and_grad",
     "var",
     "vdot",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import update_wrapper
 from typing import Any
@@ -14,7 +14,10 @@ from spinntensor.errors import TraceError
 from spinntensor.formats import Grid
 from spinntensor.graph.builder import caller
 from spinntensor.graph.graph import Graph
-from spinntensor.machine.host import Program, execute, optimised, prepare
+from spinntensor.machine.current import chosen
+from spinntensor.machine.grammar import Target
+from spinntensor.machine.host import Result, optimised
+from spinntensor.machine.runner import Runners
 from spinntensor.ops import Value
 from spinntensor.tensors.base import Base
 from spinntensor.tensors.evaluate import evaluate
@@ -36,6 +39,7 @@ KEPT = 64
 class Traced:
     """One trace of a function, made ready.
 
+    runners : the graph on the machines that it was run on.
     inputs : id of each tensor operand in the graph, in order.
     reads : (variable, id) of the variables whose value a run needs.
     captured : values that the function took from outside and the graph cannot hold, by id.
@@ -44,7 +48,7 @@ class Traced:
     """
 
     graph: Graph
-    program: Program
+    runners: Runners
     inputs: tuple[int, ...]
     reads: tuple[tuple[Variable, int], ...]
     captured: dict[int, Value]
@@ -64,8 +68,9 @@ class Output:
 class Compiled:
     """A function of tensors, run as a graph; see `compile`."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], machine: str | Target | None = None) -> None:
         self._function = function
+        self._machine = None if machine is None else chosen(machine)
         self._traces: OrderedDict[object, Traced] = OrderedDict()
         update_wrapper(self, function)
 
@@ -74,15 +79,44 @@ class Compiled:
         if current() is not None:
             return self._function(*args, **kwargs)
         leaves, traced = self._traced(args, kwargs)
-        late = [x.node for x in leaves if isinstance(x, Base) and x.node.value is None]
+        values = self._values([leaves], traced)
+        (result,) = traced.runners.of(self._machine).run(values)
+        return self._returned(traced, result)
+
+    def stream(self, calls: Sequence[Sequence[Any]]) -> Iterator[Any]:
+        """What the function returns for the operands of each of several calls, in order, several under way at a time.
+
+        The operands of all calls are of one kind, as for `graph`; TraceError where they are not, and for a function
+        that assigns to variables.
+        """
+        found = [self._traced(tuple(args), {}) for args in calls]
+        if not found:
+            return
+        traced = found[0][1]
+        if any(other is not traced for _, other in found) or traced.updates:
+            received = "assignments" if traced.updates else "operands of several kinds"
+            raise TraceError(f"a stream with {received}", caller())
+        values = self._values([leaves for leaves, _ in found], traced)
+        for result in traced.runners.of(self._machine).run(values):
+            yield self._returned(traced, result)
+
+    def _values(self, calls: Sequence[list[Any]], traced: Traced) -> list[dict[int, Any]]:
+        """The values that runs of a trace need, one for each call."""
+        late = [x.node for leaves in calls for x in leaves if isinstance(x, Base) and x.node.value is None]
         late += [v.node for v, _ in traced.reads if v.node.value is None]
         if late:
             evaluate(late)
-        given = [x for x in leaves if isinstance(x, Base) and not isinstance(x, Variable)]
-        values: dict[int, Any] = dict(traced.captured)
-        values.update((i, x.node.value) for i, x in zip(traced.inputs, given, strict=True))
-        values.update((i, v.node.value) for v, i in traced.reads)
-        result = execute(traced.program, values)
+        found = []
+        for leaves in calls:
+            given = [x for x in leaves if isinstance(x, Base) and not isinstance(x, Variable)]
+            values: dict[int, Any] = dict(traced.captured)
+            values.update((i, x.node.value) for i, x in zip(traced.inputs, given, strict=True))
+            values.update((i, v.node.value) for v, i in traced.reads)
+            found.append(values)
+        return found
+
+    def _returned(self, traced: Traced, result: Result) -> Any:
+        """What the function returns, from the result of a run; variables get their new values."""
         for number, value in result.updates.items():
             variable = traced.updates[number]
             variable.hold(leaf(value, variable.format))
@@ -152,23 +186,26 @@ class Compiled:
         graph = optimised(lowered.graph)
         there = {n.id for n in graph.nodes}
         positions = iter(range(len(outputs)))
+        reads = tuple((s.variable, number[id(s.before)]) for s in states if number[id(s.before)] in there)
+        kept = {i: x.value for i, x in captured if x.value is not None}
         return Traced(
             graph,
-            prepare(graph),
+            Runners(graph, {*kept, *(i for _, i in reads)}),
             tuple(number[id(x)] for x in holders),
-            tuple((s.variable, number[id(s.before)]) for s in states if number[id(s.before)] in there),
-            {i: x.value for i, x in captured if x.value is not None},
+            reads,
+            kept,
             {number[id(s.before)]: s.variable for s in written},
             tuple(Output(next(positions), x.grid) if isinstance(x, Base) else x for x in returned),
             shape,
         )
 
 
-def compile(function: Callable[..., Any]) -> Compiled:
+def compile(function: Callable[..., Any], *, machine: str | Target | None = None) -> Compiled:
     """`function` as one graph: traced at the first call with operands of a kind, optimised, kept, and run.
 
     Parameters
     ----------
+    machine : where it runs, by the grammar of machines, such as `chip`; None for the one in use (`st.use`).
     function : takes and returns tensors, or lists, tuples and dictionaries of them. Arrays and floats become
         tensors; integers, booleans, strings and None are part of the program, and other values of them trace it
         again. Variables keep their meaning: what the function assigns is assigned after each call.
@@ -178,7 +215,7 @@ def compile(function: Callable[..., Any]) -> Compiled:
 
     >>> step = st.compile(lambda w, x: w - 0.1 * x)
     """
-    return Compiled(function)
+    return Compiled(function, machine)
 
 
 def _operand(x: Any) -> Any:

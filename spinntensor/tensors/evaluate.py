@@ -14,7 +14,10 @@ from weakref import ref
 from spinntensor.errors import SpinnTensorError, TraceError
 from spinntensor.graph.builder import caller
 from spinntensor.graph.graph import INPUT
+from spinntensor.machine.current import chosen
+from spinntensor.machine.grammar import Host
 from spinntensor.machine.host import Program, execute, optimised, prepare
+from spinntensor.machine.runner import Runners
 from spinntensor.ops import OPERATIONS, Value
 from spinntensor.tensors.expression import Expression
 from spinntensor.tensors.lowering import lower, reachable
@@ -22,7 +25,7 @@ from spinntensor.tensors.report import report
 
 KEPT = 512
 """Programs that are kept, those used longest ago go first."""
-_programs: OrderedDict[object, Program] = OrderedDict()
+_programs: OrderedDict[object, tuple[Program, Runners]] = OrderedDict()
 _lock = Lock()
 FILL = "fill"
 RUN_FILL: Any = OPERATIONS[FILL].run
@@ -69,17 +72,22 @@ def _evaluate(wanted: Sequence[Expression]) -> None:
     if not outputs:
         return
     structure = (tuple(key), tuple(held))
-    program = _programs.get(structure)
-    if program is None:
-        program = prepare(optimised(lower(outputs, given=values).graph))
+    found = _programs.get(structure)
+    if found is None:
+        graph = optimised(lower(outputs, given=values).graph)
+        found = prepare(graph), Runners(graph)
         with _lock:
-            _programs[structure] = program
+            _programs[structure] = found
             while len(_programs) > KEPT:
                 _programs.popitem(last=False)
     else:
         with _lock:
             _programs.move_to_end(structure, last=True)
-    result = execute(program, values, lambda i: order[i].source)
+    program, runners = found
+    if isinstance(chosen(), Host):
+        result = execute(program, values, lambda i: order[i].source)
+    else:
+        (result,) = runners.of().run([values])
     happened = [(order[i].op, order[i].source, found) for i, found in result.counts.items()]
     for x, value in zip(outputs, result.outputs, strict=True):
         x.settle(value)

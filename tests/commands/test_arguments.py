@@ -15,11 +15,16 @@ def test_the_help_names_every_network():
     assert sorted(name.strip() for name in names.split(",")) == sorted(MODELS)
 
 
-@pytest.mark.parametrize("word", ["chip", "spinn5", "", "HOST"])
+@pytest.mark.parametrize("word", ["spinn5", "spinn3", "board:192.168.240.1"])
 def test_machines_that_are_not_there_yet(word):
-    with pytest.raises(argparse.ArgumentTypeError, match=f"machine '{word}' received, expected host"):
+    with pytest.raises(argparse.ArgumentTypeError, match=f"machine '{word}' received, expected chip or host"):
         arguments.machine(word)
-    assert arguments.machine("host") == "host"
+
+
+def test_machines_that_are_there():
+    assert [arguments.machine(word) for word in ("host", "chip")] == ["host", "chip"]
+    with pytest.raises(argparse.ArgumentTypeError, match="unknown machine 'chips'"):
+        arguments.machine("chips")
 
 
 def test_formats_with_commas():
@@ -51,7 +56,7 @@ def test_numbers(kind, accepted, refused):
         ("run", ["mlp"]),
         ("run", ["mlp", "digits", "--format", "int4"]),
         ("run", ["mlp", "digits", "--top", "0"]),
-        ("run", ["mlp", "digits", "--machine", "chip"]),
+        ("run", ["mlp", "digits", "--machine", "spinn5"]),
         ("compare", ["mlp", "digits", "--formats", "float32"]),
         ("train", ["mlp"]),
         ("train", ["mlp", "--data", "digits", "--epochs", "0"]),

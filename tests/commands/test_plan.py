@@ -63,11 +63,11 @@ def test_another_machine_gives_another_plan(spinntensor, tmp_path):
 
 
 def test_a_smaller_batch_is_taken_where_the_usual_one_does_not_fit(spinntensor):
-    code, out, err = spinntensor("plan", "resnet8", "--set", "sdram_usable_bytes=1500000")
+    code, out, err = spinntensor("plan", "resnet8", "--set", "sdram_usable_bytes=2200000")
     assert code == 0, err
     assert "a batch of 16 does not fit" in out and "8 instead" in out
     assert "batch 8, on chip" in out or "batch 4, on chip" in out
-    code, out, err = spinntensor("plan", "resnet8", "--batch", "16", "--set", "sdram_usable_bytes=1500000")
+    code, out, err = spinntensor("plan", "resnet8", "--batch", "16", "--set", "sdram_usable_bytes=2200000")
     assert code == 1 and "the plan needs" in err
 
 

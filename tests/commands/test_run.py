@@ -14,11 +14,13 @@ from spinntensor.commands import run
 from spinntensor.errors import OperandError
 from spinntensor.nn import Activation, Dense, Model, Sequential
 from spinntensor.nn.layers import Input
+from spinntensor.tensors.report import WORDS
 
 
 def record(spinntensor, tmp_path, *words):
-    """Run, and read the record."""
-    code, out, err = spinntensor("run", *words, "--json", tmp_path / "run.json")
+    """Run, on the host unless the words name a machine, and read the record."""
+    where = () if "--machine" in words else ("--machine", "host")
+    code, out, err = spinntensor("run", *words, *where, "--json", tmp_path / "run.json")
     assert code == 0, err
     return json.loads((tmp_path / "run.json").read_text()), out, err
 
@@ -44,7 +46,7 @@ def test_the_record_is_what_python_gives(spinntensor, trained, small, tmp_path):
     }
     assert found["accuracy"] == np.mean(result.argmax(-1) == y) and found["accuracy"] > 0.9
     assert found["wall_s"] > 0 and found["random_weights"] is False
-    assert set(found["counts"]) == {"overflowed", "nonfinite", "invalid", "saturated", "lost"}
+    assert set(found["counts"]) == set(WORDS)
     assert err == "" and "... and 52 more" in out and "accuracy" in out
     assert "no meaning" not in out
 
@@ -76,6 +78,20 @@ def test_a_converted_model_keeps_its_format(spinntensor, trained, small, tmp_pat
     ):
         code, _, err = spinntensor(*words)
         assert code == 1 and f"received a model in {format}, expected a float32 model" in err
+
+
+@pytest.mark.parametrize("format", ["float32", "int8"])
+def test_a_chip_gives_the_hosts_bits_and_says_what_they_took(spinntensor, trained, small, tmp_path, format):
+    pytest.importorskip("unicorn")
+    words = [trained, small, "--format", format]
+    host, _, _ = record(spinntensor, tmp_path, *words)
+    found, out, _ = record(spinntensor, tmp_path, *words, "--machine", "chip")
+    assert found["output_sha256"] == host["output_sha256"] and found["machine"] == "chip"
+    assert found["predicted_ms"] > 0 and found["model_ms"] > 0 and found["instructions"] > 10_000
+    for layer in found["layers"]:
+        assert layer["predicted_cycles"] > 0 and layer["cycles"] > 0
+    assert sum(run["batch"] * run["batches"] for run in found["runs"]) == 60
+    assert "MAC per worker cycle" in out
 
 
 def test_what_is_clamped_is_counted(spinntensor, trained, tmp_path):
@@ -176,8 +192,8 @@ def test_errors_are_one_line(spinntensor, words, code, message):
 
 
 def test_other_machines_are_refused_from_python_too():
-    with pytest.raises(OperandError, match="received 'chip', expected host"):
-        run.main("mlp", ["digits"], machine="chip")
+    with pytest.raises(OperandError, match="received spinn5, 48 chips, expected one chip"):
+        run.main("mlp", ["digits"], machine="spinn5")
 
 
 def test_a_damaged_model_is_named(spinntensor, trained, small, tmp_path):

@@ -13,7 +13,8 @@ from asm import assemble
 
 pytest.importorskip("unicorn", reason="unicorn is in the extra [emulator]")
 
-from spinntensor.emulator.condition import holds
+from conditions import holds
+
 from spinntensor.emulator.core import Core
 from spinntensor.emulator.counters import Counters
 from spinntensor.emulator.facts import CoreFacts

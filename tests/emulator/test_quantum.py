@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 pytest.importorskip("unicorn", reason="unicorn is in the extra [emulator]")
 
-from spinntensor.emulator.condition import holds
+from conditions import holds
+
 from spinntensor.emulator.core import Core
 from spinntensor.emulator.counters import Counters
 from spinntensor.emulator.decode import decode

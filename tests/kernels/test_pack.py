@@ -207,7 +207,7 @@ X = np.ones((1, 2, 2, 4), np.int16)
 @pytest.mark.parametrize(
     "name, operands, wanted",
     [
-        ("bfp16_round13", {"x": np.ones(4, np.int16), "shift": 0}, "an integer from 1 to 4"),
+        ("bfp16_round13", {"x": np.ones(4, np.int16), "shift": 5}, "an integer from 0 to 4"),
         ("im2col_s16_outer_u32", {"x": X[0], "kernel": (1, 1), "out": (2, 2), "side": "a"}, "4 axes"),
         ("im2col_s16_outer_u32", {"x": X, "kernel": (0, 1), "out": (2, 2), "side": "a"}, "from 1 to 255"),
         ("im2col_s16_outer_u32", {"x": X, "kernel": (1, 1), "out": (2, 2), "side": "c"}, "side"),

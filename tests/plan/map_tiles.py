@@ -98,7 +98,7 @@ def _call(step: Instruction, a: At, b: At | None, y: At, n: int, bias: int) -> S
     if kernel.startswith("eltwise"):
         lanes = LANES["".join(c for c in kernel.rsplit("_", 1)[1] if c.isdigit())]
         words = {"a": a, "b": b, "y": y, "pairs": -(-n // lanes), "step": 0 if step.scalar else 4}
-        return Step(kernel, words | ({"saturated": At("counts")} if "sub_s8" in kernel else {}))
+        return Step(kernel, words | ({"saturated": At("clamped")} if "sub_s8" in kernel else {}))
     if b is not None:
         return Step(kernel, {"a": a, "b": b, "y": y, "count": n, "step": 0 if step.scalar else 4})
     words = {"x": a, "y": y, "count": n}

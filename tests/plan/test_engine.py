@@ -10,6 +10,8 @@ import pytest
 from spinntensor.machine.facts import facts
 from spinntensor.plan.engine import engine_cycles, weights
 
+pytest.importorskip("unicorn")
+
 BENCH = Path(__file__).parents[2] / "bench" / "engine.py"
 
 
@@ -26,11 +28,11 @@ def test_commands_take_the_cycles_said(bench, peripheral):
     rng = np.random.default_rng(77)
     issued, accesses = weights()["program"]
     for _ in range(4):
-        commands = bench.program(rng)
-        _, moves, waits, calls = bench.counts(commands)
+        row = bench.program(rng)
+        _, moves, waits, calls = bench.counts(row)
         said = engine_cycles(moves, waits, calls, replace(facts(), peripheral_cycles=peripheral))
         said += issued + peripheral * accesses
-        assert bench.own(commands, peripheral) == pytest.approx(said, rel=0.03, abs=150)
+        assert bench.own(row, peripheral) == pytest.approx(said, rel=0.04)
 
 
 def test_accesses_cost_more_where_they_take_longer():

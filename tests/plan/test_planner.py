@@ -129,9 +129,9 @@ def test_an_instruction_memory_that_is_too_small_is_refused():
 def test_less_instruction_memory_gives_up_the_kernels_that_save_least():
     graph = small(5, 16)
     large = plan(graph, chip(), batch=16)
-    small_ = plan(graph, chip().with_(itcm_bytes=20_480), batch=16)
+    small_ = plan(graph, chip().with_(itcm_bytes=20_992), batch=16)
     assert small_.totals.period_cycles >= large.totals.period_cycles
-    valid(small_, graph, chip().with_(itcm_bytes=20_480))
+    valid(small_, graph, chip().with_(itcm_bytes=20_992))
 
 
 def test_a_layer_far_bigger_than_its_neighbours_keeps_all_workers_busy():

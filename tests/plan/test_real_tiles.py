@@ -11,10 +11,11 @@ from spinntensor.abi import memory
 from spinntensor.kernels import conv2d_tile, strassen_conv, winograd_tile
 from spinntensor.kernels.strassen_conv import StrassenConv
 from spinntensor.machine.geometry import chip
-from spinntensor.machine.tile_engine import OPERANDS_AT
 from spinntensor.nn.workload import inference
 from spinntensor.plan.keep import lowered_with
+from spinntensor.plan.layout import DOUBLE
 from spinntensor.plan.planner import plan
+from spinntensor.plan.recipes.parts import OPERANDS_AT
 from spinntensor.plan.recipes.search import geometry, transformed_tile
 from spinntensor.plan.ways.convolution import described
 from spinntensor.plan.ways.setting import Setting
@@ -50,6 +51,7 @@ def check(graph, batch):
         tile = built(found.box(h, w, c), layer.recipe, found.signed[0])
         regions = {r.name: r.nbytes for r in layer.recipe.regions}
         residual = regions.pop("r", 0)
+        regions["x"] -= DOUBLE * found.loose
         assert (residual > 0) == found.residual
         assert regions == dict(tile.regions)
         assert OPERANDS_AT + layer.recipe.dtcm_bytes <= memory.STACK_LIMIT

@@ -5,12 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinntensor.emulator.core import Core
-from spinntensor.image.pipeline import pipeline
-from spinntensor.kernels import depthwise_tile, residual_tile
+from spinntensor.kernels import depthwise_tile
 from spinntensor.kernels.depthwise_tile import Depthwise
 from spinntensor.kernels.tile import Fetch, Step, Store
 from spinntensor.machine.tile import run_tile
@@ -79,26 +78,6 @@ def test_it_takes_the_cycles_it_says(d, signed):
     )
     recipe = depthwise(d, Use((signed, signed)))
     assert sum(c.cycles for c in recipe.calls) == pytest.approx(done.counters.cycles, rel=0.02)
-
-
-@given(tiles(), st.booleans(), st.booleans(), st.booleans())
-@settings(max_examples=30, deadline=None)
-def test_places_are_those_of_a_running_program(d, same_x, same_w, residual):
-    rng = np.random.default_rng(3)
-    made = [depthwise_tile.tile(d, depthwise_tile.sample(d, rng)) for _ in range(3)]
-    if residual:
-        second = {"b": np.zeros(d.sizes["y"], np.uint8), "ma": 600_001, "mb": 500_003, "zp": 7}
-        made = [residual_tile.tile(tile, second) for tile in made]
-    assume(sum(isinstance(a, Fetch | Store) for a in made[0].actions) < 16)
-    same = {"x": same_x, "w": same_w}
-    addresses = {}
-
-    def place(i, action):
-        kept = same.get(action.label.split()[0], False) and isinstance(action, Fetch)
-        return addresses.setdefault((action.label, 0 if kept else i), 0x60000000 + 0x10000 * len(addresses))
-
-    recipe = depthwise(d, Use(same_x=same_x, same_w=same_w, residual=residual))
-    assert {r.name: r.total for r in recipe.regions} == pipeline(made, place, 0x400000).regions
 
 
 def test_the_best_has_the_fewest_groups_that_fit():

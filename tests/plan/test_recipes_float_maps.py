@@ -15,18 +15,19 @@ from spinntensor.emulator.core import Core
 from spinntensor.errors import DTCMError, OperandError
 from spinntensor.graph.builder import Builder
 from spinntensor.graph.graph import TensorType
+from spinntensor.image.emit.action import EXPONENT, converted
 from spinntensor.kernels.kernel import equal_bits
 from spinntensor.kernels.tile import Step
 from spinntensor.machine.tile import run_tile
-from spinntensor.machine.tile_engine import OPERANDS_AT
 from spinntensor.ops import OPERATIONS, RULES
+from spinntensor.ops.convert import least_exponent
 from spinntensor.ops.operation import Counted
 from spinntensor.plan.recipes import maps
 from spinntensor.plan.recipes.chain import COPY, FULL, SCALAR, Chain, Extent, Link, Value
 from spinntensor.plan.recipes.chain_graph import chain_of, extent_of
-from spinntensor.plan.recipes.elementwise import UNORDERED, WAYS, kernel_for
+from spinntensor.plan.recipes.elementwise import INVERSE, POWER, UNORDERED, WAYS, kernel_for
 from spinntensor.plan.recipes.missing import FAMILIES, MISSING, covered, reason
-from spinntensor.plan.recipes.parts import ROOM
+from spinntensor.plan.recipes.parts import OPERANDS_AT, ROOM
 
 BINARY = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
 UNARY = ("sqrt", "negative", "absolute", "exp", "tanh", "sigmoid", "log")
@@ -119,16 +120,17 @@ def test_chains_of_a_training_step_cost_what_their_recipes_say(chain, rng):
 
 
 def test_mantissas_by_a_given_exponent(rng):
-    chain = Chain((Value(),), (Link("round_bfp16", (0,), "bfp16"), Link("dequantize", (1,))), (1, 2))
+    links = (Link("round_bfp16", (0, 1), "bfp16"), Link("dequantize", (2, 1)))
+    chain = Chain((Value(), Value(extent=SCALAR)), links, (2, 3))
     x = rng.standard_normal(128).astype(np.float32)
-    done = run_tile(Core(), tile(chain, 128, [x], bias=-14))
+    done = run_tile(Core(), tile(chain, 128, [x, np.ones(1, np.float32)], bias=-14))
     q = np.clip(np.rint(np.ldexp(x.astype(np.float64), 14)), -32768, 32767)
-    assert (done.stored["y1"] == q).all()
-    assert (done.stored["y2"] == np.ldexp(q, -14)).all()
+    assert (done.stored["y2"] == q).all()
+    assert (done.stored["y3"] == np.ldexp(q, -14)).all()
     assert done.counters.cycles == pytest.approx(
         sum(c.cycles for c in maps.recipe(chain, 128).calls), rel=0.02
     )
-    assert [s.operand for s in maps.recipe(chain, 128).stores] == ["y1", "y2", "counts"]
+    assert [s.operand for s in maps.recipe(chain, 128).stores] == ["y2", "y3", "counts"]
 
 
 @given(chains(), st.integers(1, 100_000), st.integers(4_000, ROOM))
@@ -192,7 +194,7 @@ def test_places_are_used_again():
 
 
 def test_channel_blocks_have_vectors_of_their_own():
-    assert extent_of((64,), (4, 8, 8, 64), (2, 4, 8, 64), 32) == (Extent(32), 4)
+    assert extent_of((64,), (4, 8, 8, 64), (2, 4, 8, 32)) == (Extent(32), 1)
     assert extent_of((64,), (4, 8, 8, 64), (2, 4, 8, 64)) == (Extent(64), 1)
     assert extent_of((4, 1, 1, 64), (4, 8, 8, 64), (2, 8, 8, 64)) == (Extent(64), 2)
     assert extent_of((4, 1), (4, 10), (4, 10)) == (Extent(0, 10), 1)
@@ -220,6 +222,25 @@ def test_a_chain_of_a_graph():
     assert [step.kernel for step in maps.planned(chain).instructions][-2:] == ["f32_sub", "f32_relu"]
     assert kernel_for(graph, graph[centred]) == ("f32_sub",)
     assert kernel_for(graph, graph[zero]) is None
+
+
+def test_powers_of_two_of_magnitudes_are_those_of_their_exponents(rng):
+    """Around every power of two, at the ends of the exponents, and of 0."""
+    powers = np.ldexp(np.float32(1), np.arange(-149, 128)).astype(np.float32)
+    bits = powers.view(np.uint32)[:, None] + np.array([-0x101, -0x100, -0xFF, -1, 0, 1], np.int64)
+    tops = np.clip(bits, 0, 0x7F7FFFFF).astype(np.uint32).view(np.float32).reshape(-1)
+    tops = np.concatenate([tops, np.zeros(2, np.float32)])
+    exponents = np.array([least_exponent(float(t)) for t in tops])
+    chain = Chain((Value(),), (Link(POWER, (0,)), Link(INVERSE, (0,))), (1, 2))
+    for part in np.array_split(np.arange(len(tops)), 4):
+        block = len(part) + len(part) % 2
+        x = np.resize(tops[part], block)
+        done = run_tile(Core(), tile(chain, block, [x]))
+        want = np.resize(exponents[part], block)
+        assert (done.stored["y1"] == np.ldexp(1.0, want)).all()
+        assert (done.stored["y2"] == np.ldexp(1.0, -want)).all()
+        words = [converted(EXPONENT, int(w)) for w in x.view(np.uint32)]
+        assert words == want.tolist()
 
 
 def test_an_operation_without_a_kernel_is_refused_by_name():
@@ -251,6 +272,8 @@ def test_nothing_is_listed_that_is_no_operation():
         assert result in TYPES or result == "uint8"
         assert op in OPERATIONS or op.removesuffix(" axis") in (
             UNORDERED,
+            POWER,
+            INVERSE,
             "relu",
             "round_bfp16",
             "dequantize",

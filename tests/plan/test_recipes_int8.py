@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from spinntensor.emulator.core import Core
 from spinntensor.errors import OperandError
-from spinntensor.image.pipeline import pipeline
 from spinntensor.kernels import conv2d_tile, kernel, residual_tile, strassen_conv, winograd_tile
 from spinntensor.kernels.conv2d_tile import Conv2d
 from spinntensor.kernels.pack_outer import pairs_of
@@ -143,25 +142,6 @@ def test_it_computes_what_it_should_in_the_cycles_it_says(geometry, signed):
     np.testing.assert_array_equal(outputs(done.stored, expected), expected)
     recipe = conv(geometry, Use((signed, signed)))
     assert sum(c.cycles for c in recipe.calls) == pytest.approx(done.counters.cycles, rel=0.02)
-
-
-@given(convolutions(), st.booleans(), st.booleans())
-@settings(max_examples=40, deadline=None)
-def test_places_are_those_of_a_running_program(geometry, same_x, same_w):
-    geometry = replace(geometry, resident=True, arriving=False, apart=geometry.apart or same_x)
-    rng = np.random.default_rng(3)
-    tiles = [conv2d_tile.tile(geometry, conv2d_tile.sample(geometry, rng)) for _ in range(3)]
-    assume(sum(isinstance(a, Fetch | Store) for a in tiles[0].actions) < 16)
-    same = {"x": same_x, "w": same_w, "rows": same_w, "pad": True, "spare": True}
-    addresses = {}
-
-    def place(i, action):
-        kept = same.get(action.label.split()[0], False) and isinstance(action, Fetch)
-        return addresses.setdefault((action.label, 0 if kept else i), 0x60000000 + 0x10000 * len(addresses))
-
-    want = pipeline(tiles, place, 0x400000).regions
-    recipe = conv(geometry, Use(same_x=same_x, same_w=same_w))
-    assert {r.name: r.total for r in recipe.regions} == want
 
 
 @st.composite

@@ -140,16 +140,21 @@ def test_sums_of_bytes(signed):
 @pytest.mark.parametrize("signed", (False, True))
 def test_requantize(signed):
     rng = np.random.default_rng(6)
-    c = rng.integers(-30000, 30000, (7, 41), np.int32)
-    m, p = multipliers(np.full(7, 0.0037))
+    c = rng.integers(-30000, 30000, (16, 1), np.int32)
+    m, p = multipliers(np.full(16, 0.0037))
     operands = {"c": c, "bias": None, "m": m, "p": p, "zp": 0, "bound": 30000}
-    checked(bytes_maps.requantize(7, 41, Use((signed, signed))), operands)
+    checked(bytes_maps.requantize(16, 1, Use((signed, signed))), operands)
+    several = bytes_maps.requantize(16, 41, Use((signed, signed)))
+    assert [call.count for call in several.calls] == [41]
 
 
 def test_softmax():
     lut = kernel("softmax_s8_u8").sample(np.random.default_rng(0), {"m": 1, "n": 4}, False)["lut"]
-    x = np.random.default_rng(7).integers(-128, 128, (3, 1001), np.int8)
-    checked(bytes_maps.softmax_q(3, 1001), {"x": x, "lut": lut})
+    x = np.random.default_rng(7).integers(-128, 128, (3, 1000), np.int8)
+    checked(bytes_maps.softmax_q(3, 1000), {"x": x, "lut": lut})
+    padded = bytes_maps.softmax_q(3, 1001)
+    assert {r.name: r.nbytes for r in padded.regions} == {"x": 3024, "y": 3024, "lut": 1024, "most": 3024}
+    assert [call.kernel for call in padded.calls] == ["eltwise_min_s8", "softmax_s8_u8"]
 
 
 @pytest.mark.parametrize(

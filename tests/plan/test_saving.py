@@ -90,8 +90,8 @@ def test_files(tmp_path):
         ("{", "it is not JSON"),
         ("[1]", "no plan: it has no key spinntensor_plan"),
         ('{"model": "a"}', "no plan: it has no key spinntensor_plan"),
-        ('{"spinntensor_plan": 99}', "version 99, this package reads version 1"),
-        ('{"spinntensor_plan": 1}', "plan_sha256 is None, but what the file holds gives"),
+        ('{"spinntensor_plan": 99}', "version 99, this package reads version 2"),
+        ('{"spinntensor_plan": 2}', "plan_sha256 is None, but what the file holds gives"),
     ],
 )
 def test_what_is_no_plan_is_refused(text, words):

@@ -28,6 +28,8 @@ from spinntensor.plan.recipes import indexed
 from spinntensor.plan.recipes.chain import SCALAR, Chain, Link, Value
 from spinntensor.plan.recipes.elementwise import UNORDERED, WAYS
 from spinntensor.plan.recipes.float_windows import apart, shared
+from spinntensor.plan.recipes.indexed import Indexed
+from spinntensor.plan.recipes.lines import flat
 from spinntensor.plan.ways.setting import Setting
 from spinntensor.plan.ways.table import ways
 from spinntensor.plan.ways.tiles import worker_tiles
@@ -277,7 +279,9 @@ def test_indices_are_found_by_comparison(rng):
     assert (done.stored["found"] == 1).all()
     want = OPERATIONS["scatter_add"].run(values, index.astype(np.int64), axis=0, size=n)
     assert equal_bits(done.stored["y"], np.asarray(want))
-    took, added = indexed.take(count, n), indexed.scatter(n, count, "float32")
+    vector, some = flat(4, n), flat(4, count)
+    took = indexed.take(Indexed(n, count, vector, some, some))
+    added = indexed.scatter(Indexed(n, count, some, some, vector), "float32")
     assert took is not None and added is not None
     both = {(c.kernel, c.shape): c for c in (*took.calls, *added.calls) if c.kernel != "fill_s32"}
     again = next(c.cycles for c in took.calls if c.kernel == "select_s32")

@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plan.made import BELLS, made
 
+from spinntensor.abi import memory
 from spinntensor.errors import UnknownNameError
 from spinntensor.machine.facts import facts
-from spinntensor.machine.tile_engine import OPERANDS_AT, memory
 from spinntensor.plan.plan import BODY, DOORBELLS, INPUT, OUTPUT
+from spinntensor.plan.recipes.parts import OPERANDS_AT
 from spinntensor.report import plan_figures as figures
 
 PLAN = made(seed=2, blocks=2, workers=3)

@@ -8,7 +8,7 @@ at once, or leave as they are where only a part of them is summed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import prod
@@ -16,6 +16,7 @@ from math import prod
 from spinntensor.kernels.bfp16_round13_outer_u32 import panel_words
 from spinntensor.kernels.pack_outer import BLOCK, pairs_of
 from spinntensor.plan.recipe import Call, Recipe, Transfer
+from spinntensor.plan.recipes.bfp16_scale import ALONE, Scale
 from spinntensor.plan.recipes.parts import ROOM, call, gathered, moved, regions, spans, up
 
 ROUND, GEMM, RESULT = "bfp16_round13", "gemm_s16_fold_3x3_outer_u32", "convert_f32_result"
@@ -41,6 +42,10 @@ class Tile:
     channels, outputs : that it reads and makes; of those in memory, `held` where it takes a part.
     kernel, stride, padding : taps, steps, rows and columns of padding before an image.
     sums : whether the sums leave, because they are a part.
+    scale : the magnitudes of both factors.
+    width, border : columns of x in the DTCM, those of its border included, and rows of the border of an image (by the
+        weights).
+    wide : whether results of the tile are whole rows (by the input).
     """
 
     images: int
@@ -53,6 +58,10 @@ class Tile:
     padding: Pair
     held: Pair = (0, 0)
     sums: bool = False
+    scale: Scale = ALONE
+    width: int = 0
+    border: int = 0
+    wide: bool = True
 
     @property
     def macs(self) -> int:
@@ -73,26 +82,29 @@ def _padded(channels: int) -> int:
     return up(HALF * channels) // HALF
 
 
-def _exponents(t: Tile, m: int) -> tuple[Transfer, ...]:
-    """What results are made by: exponents of rows and columns, and a count to begin with."""
-    return () if t.sums else (moved("exponents", WORD * (m + t.outputs)), moved("counts", COUNT))
+def _first(t: Tile) -> tuple[Transfer, ...]:
+    """What shifts and exponents are made of, and where results are made a count to begin with."""
+    return (*t.scale.loads(), *(() if t.sums else (moved("counts", COUNT),)))
 
 
 def _counts(t: Tile) -> tuple[Transfer, ...]:
     return () if t.sums else (moved("counts", COUNT),)
 
 
-def _stored(result: int, pixels: int, outputs: int, held: int, blocks: int) -> Transfer:
+def _stored(pixels: int, outputs: int, held: int, blocks: int) -> Transfer:
     """Results of so many pixels: in one run for each block, or pixel by pixel where outputs are a part."""
     whole = not held or held == outputs
-    return moved("y", result * pixels * outputs, blocks if whole else pixels, blocks)
+    return moved("y", up(WORD * outputs) * pixels, blocks if whole else pixels, blocks)
 
 
 def forward(t: Tile, rows: int) -> Recipe:
     """`conv2d` of a tile, so many output rows at a time; weights arrive as int16 [KH,KW,C,O]."""
     k, wide = prod(t.kernel) * t.channels, _padded(t.channels)
-    weights = [_round(k * t.outputs), call(PIXELS, rows=t.outputs, columns=k, lines=1, chunk_words=0)]
-    narrow = t.out[1] < (t.image[1] + t.padding[1] - t.kernel[1]) // t.stride[1] + 1
+    weights = [
+        _round(k * _padded(t.outputs)),
+        call(PIXELS, rows=t.outputs, columns=k, lines=1, chunk_words=0),
+    ]
+    narrow = not t.wide
     geometry = {"kh": t.kernel[0], "kw": t.kernel[1], "sy": t.stride[0], "sx": t.stride[1]}
 
     def block(r: int) -> tuple[int, tuple[Call, ...]]:
@@ -104,7 +116,8 @@ def forward(t: Tile, rows: int) -> Recipe:
         product = call(GEMM, m=r * t.out[1], n=t.outputs, k=k, accumulate=0)
         return height * width * wide, (_round(height * width * wide), fields, product)
 
-    held = (k, 4 * panel_words(t.outputs, k, "b"), HALF * k * t.outputs)
+    weights_in = moved("w", HALF * k * _padded(t.outputs), k if t.held[1] not in (0, t.outputs) else 1)
+    held = (k, 4 * panel_words(t.outputs, k, "b"), weights_in)
     made = _walked("bfp16 conv", t, rows, block, weights, held, rows * t.out[1])
     if not narrow:
         return made
@@ -120,46 +133,48 @@ def _by_lines(transfers: tuple[Transfer, ...], lines: dict[str, int]) -> tuple[T
     return tuple(replace(t, pieces=max(t.pieces, lines.get(t.operand, 0))) for t in transfers)
 
 
-def _walked(
-    name, t: Tile, rows: int, block, weights: list[Call], held: tuple[int, int, int], m: int
-) -> Recipe:
-    """A tile in blocks: `block` says of so many output rows the elements of x and the calls up to the sums.
+Block = Callable[[int], tuple[int, tuple[Call, ...]]]
+"""Of so many output rows: the elements of x under them, and the calls up to the sums."""
 
-    held : k of the fields, bytes of the panels of weights, and of the weights as they arrive.
+
+def _walked(
+    name: str, t: Tile, rows: int, block: Block, weights: list[Call], held: tuple[int, int, Transfer], m: int
+) -> Recipe:
+    """A tile in blocks.
+
+    held : k of the fields, bytes of the panels of weights, and how the weights arrive.
     """
     k, panels, arriving = held
     parts = [(r, n * t.images) for r, n in spans(t.out[0], rows)]
     blocks = sum(n for _, n in parts)
     elements = sum(block(r)[0] * n for r, n in parts)
-    sums = SUM * m * t.outputs
+    zeros = HALF * max(t.channels, 4)
     sizes = (
         ("x", HALF * block(parts[0][0])[0], 2),
         ("b", panels, 1),
-        ("a", max(4 * panel_words(m, k, "a"), arriving), 1),
-        ("c", sums, 2 if t.sums else 1),
-        ("y", 0 if t.sums else WORD * m * t.outputs, 2),
-        ("exponents", 0 if t.sums else WORD * (m + t.outputs), 1),
-        ("zeros", HALF * max(t.channels, 4), 1),
-        ("counts", 0 if t.sums else COUNT, 2),
+        ("a", max(4 * panel_words(m, k, "a"), arriving.nbytes), 1),
+        ("c", SUM * m * t.outputs, 1),
+        ("y", m * up(WORD * t.outputs), 2),
+        ("zeros", zeros, 1),
+        *t.scale.regions(m, t.outputs),
+        ("counts", COUNT, 2),
     )
 
     def calls() -> Iterator[Call]:
+        yield from t.scale.calls(m, t.outputs)
         yield from weights
         for r, n in parts:
             for c in block(r)[1]:
                 yield Call(c.kernel, c.shape, c.count * n)
-            if not t.sums:
-                yield call(RESULT, n, m=r * t.out[1], n=t.outputs)
+            yield call(RESULT, n, m=r * t.out[1], n=t.outputs)
 
-    pixels = t.images * prod(t.out)
-    part = t.held[1] not in (0, t.outputs)
     loads = (
-        moved("w", arriving, prod(t.kernel) * t.channels if part else 1),
+        *_first(t),
+        arriving,
         moved("x", HALF * elements, blocks, blocks),
-        moved("zeros", HALF * max(t.channels, 4)),
-        *_exponents(t, m),
+        moved("zeros", zeros),
     )
-    stores = (_stored(SUM if t.sums else WORD, pixels, t.outputs, t.held[1], blocks), *_counts(t))
+    stores = (_stored(t.images * prod(t.out), t.outputs, t.held[1], blocks), *_counts(t))
     return Recipe(name, regions(sizes), gathered(calls()), loads, stores, t.macs, 0, (("rows", rows),))
 
 
@@ -185,8 +200,7 @@ def by_input(t: Tile, rows: int) -> Recipe:
     """
     wide, steps = _padded(t.channels), prod(t.stride)
     taps = [c for c in classes(t.kernel, t.stride) if prod(c)]
-    whole = prod(t.kernel) * t.channels
-    weights = [_round(whole * t.outputs)]
+    weights = [_round(prod(t.kernel) * wide * t.outputs)]
     for kh, kw in taps:
         weights.append(
             call(
@@ -211,16 +225,10 @@ def by_input(t: Tile, rows: int) -> Recipe:
 
     most = max((kh * kw for kh, kw in taps), default=1) * t.channels
     panels = sum(4 * panel_words(t.outputs, kh * kw * t.channels, "b") for kh, kw in taps)
-    made = _walked(
-        "bfp16 conv by input",
-        t,
-        rows,
-        block,
-        weights,
-        (most, panels, HALF * whole * t.outputs),
-        rows * t.out[1],
-    )
-    if steps == 1:
+    part = t.held[1] not in (0, t.outputs)
+    arriving = moved("w", HALF * prod(t.kernel) * wide * t.outputs, prod(t.kernel) if part else 1)
+    made = _walked("bfp16 conv by input", t, rows, block, weights, (most, panels, arriving), rows * t.out[1])
+    if steps == 1 and t.wide:
         return made
     return _interleaved(made, t, rows, len(taps))
 
@@ -228,13 +236,15 @@ def by_input(t: Tile, rows: int) -> Recipe:
 def _interleaved(made: Recipe, t: Tile, rows: int, reached: int) -> Recipe:
     """Results of all classes side by side: `stride` times as many rows and columns, those of no class zero."""
     steps, (sy, sx) = prod(t.stride), t.stride
+    parts = [(r, n * t.images) for r, n in spans(t.out[0], rows)]
     lines = t.images * t.out[0] * sy
-    row = WORD * t.out[1] * sx * t.outputs
+    row = up(WORD * t.outputs) * t.out[1] * sx
     calls = [Call(c.kernel, c.shape, c.count * reached) if c.kernel == RESULT else c for c in made.calls]
     if reached < steps:
-        calls.append(call(FILL, rows=1, words=2 * rows * sy * row // WORD))
+        calls += [call(FILL, n, rows=1, words=r * sy * row // WORD) for r, n in parts]
     found = tuple(replace(r, nbytes=up(rows * sy * row)) if r.name == "y" else r for r in made.regions)
-    store = moved("y", lines * row, lines, made.stores[0].parts)
+    whole = t.held[1] in (0, t.outputs)
+    store = moved("y", lines * row, lines * (1 if whole else t.out[1] * sx), made.stores[0].parts)
     return replace(made, regions=found, calls=gathered(calls), stores=(store, *made.stores[1:]))
 
 
@@ -250,7 +260,7 @@ def by_weight(t: Tile, rows: int) -> Recipe:
     joined = channels == t.channels == wide
     groups = [(kw * t.channels, kh)] if joined else [(t.channels, kh * kw)]
     m = prod(t.kernel) * t.channels
-    width = t.image[1] + 2 * t.padding[1]
+    width, inside = t.width or t.image[1] + 2 * t.padding[1], t.image[1]
     parts = [(r, n * t.images) for r, n in spans(t.out[0], rows)]
     blocks = sum(n for _, n in parts)
 
@@ -258,7 +268,9 @@ def by_weight(t: Tile, rows: int) -> Recipe:
         return (r - 1) * sy + kh
 
     def calls() -> Iterator[Call]:
-        yield call(FILL, 2, rows=1, words=height(parts[0][0]) * width * wide // 2)
+        yield from t.scale.calls(m, t.outputs, not t.sums)
+        if width > inside:
+            yield call(FILL, min(2, blocks), rows=1, words=height(parts[0][0]) * width * wide // 2)
         first = 1
         for r, n in parts:
             yield _round(height(r) * width * wide, n)
@@ -275,26 +287,29 @@ def by_weight(t: Tile, rows: int) -> Recipe:
 
     r = parts[0][0]
     k = r * t.out[1]
-    result = 0 if t.sums else WORD * m * t.outputs
+    result = 0 if t.sums else m * up(WORD * t.outputs)
     sizes = (
         ("x", HALF * height(r) * width * wide, 2),
         ("c", HALF * k * deep, 2),
         ("b", 4 * panel_words(t.outputs, k, "b"), 1),
         ("a", max(4 * max(panel_words(size, k, "a") for size, _ in groups), result), 1),
         ("sums", SUM * m * t.outputs, 1),
-        ("exponents", 0 if t.sums else WORD * (m + t.outputs), 1),
+        *t.scale.regions(m, t.outputs, not t.sums),
         ("counts", 0 if t.sums else COUNT, 2),
     )
     lines = sum(min(height(r), t.image[0]) * n for r, n in parts)
-    cut = (
-        1 if t.outputs == outputs and joined else prod(t.kernel) * (1 if t.outputs == outputs else t.channels)
-    )
+    beside = HALF * t.images * t.border * width * wide
+    cut = prod(t.kernel) * (1 if t.outputs == outputs else t.channels)
     loads = (
-        moved("x", HALF * lines * t.image[1] * wide, lines, blocks),
+        *_first(t),
+        moved("x", HALF * lines * inside * wide, lines if width > inside else blocks, blocks),
+        *((moved("border", beside, 2 * blocks),) if beside else ()),
         moved("c", HALF * t.images * prod(t.out) * deep, blocks, blocks),
-        *_exponents(t, m),
     )
-    stores = (moved("y", (SUM if t.sums else WORD) * m * t.outputs, cut), *_counts(t))
+    if t.sums:
+        stores: tuple[Transfer, ...] = (moved("y", SUM * m * t.outputs),)
+    else:
+        stores = (moved("y", m * up(WORD * t.outputs), cut), *_counts(t))
     return Recipe(
         "bfp16 conv by weights",
         regions(sizes),

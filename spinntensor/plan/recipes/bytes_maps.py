@@ -16,7 +16,10 @@ PAIR = 8
 COUNTER = 4
 TABLE = 1024
 """Bytes of the exponentials of softmax."""
-WORD = 4
+WORD, ROW = 4, 16
+"""Bytes of a sum, and of the constants of a channel."""
+FILL = 4
+"""Bytes from one word of an operand to the next."""
 STEPS, COUNTS, RESULTS = 4 * 257, 4 * 3, 4 * 256
 """Bytes of the table of a quantisation, of its counts, and of the table of bytes that become float32."""
 COUNTED = ("add", "sub")
@@ -44,20 +47,28 @@ def add_q(n: int, use: Use = PLAIN) -> Recipe:
 
 @lru_cache(1 << 14)
 def requantize(m: int, n: int, use: Use = PLAIN) -> Recipe:
-    """Sums int32 [m, n] of m channels to bytes [n, m]."""
-    sizes = {"c": 4 * m * n, "y": m * n, "rows": 16 * m}
-    loads = (Transfer("c", up(4 * m * n)), Transfer("w", 16 * m))
+    """Sums int32 [n, m] of n pixels to bytes [n, m], a call for each: those of a pixel are one column of channels."""
+    sizes = {"c": n * up(WORD * m), "y": n * up(m), "rows": ROW * m}
+    loads = (Transfer("c", sizes["c"]), Transfer("w", ROW * m))
     twice = {"c", "y"} | (set() if use.same_w else {"rows"})
-    return _made("requantize", sizes, twice, calls.requantize(m, n, use.signed[1]), loads)
+    return _made("requantize", sizes, twice, calls.requantize(m, 1, use.signed[1], n), loads)
 
 
 @lru_cache(1 << 14)
 def softmax_q(m: int, n: int) -> Recipe:
-    """Softmax of m int8 rows of n columns, rows of whole words."""
-    size = m * -(-n // 4) * 4
-    loads = (Transfer("x", up(size)), Transfer("w", TABLE))
-    one = call("softmax_s8_u8", m=m, n=n)
-    return _made("softmax_q", {"x": size, "y": size, "lut": TABLE}, "xy", one, loads)
+    """Softmax of m int8 rows of n columns, rows of whole double words; what fills them up is made the least first."""
+    pitch = up(n)
+    loads = (Transfer("x", m * pitch), Transfer("w", TABLE))
+    one = call("softmax_s8_u8", m=m, n=pitch)
+    made = _made("softmax_q", {"x": m * pitch, "y": m * pitch, "lut": TABLE}, "xy", one, loads)
+    if pitch == n:
+        return made
+    return replace(
+        made,
+        regions=(*made.regions, Region("most", m * pitch)),
+        calls=(call("eltwise_min_s8", n=m * pitch, scalar=0), *made.calls),
+        loads=(*made.loads, Transfer("w", m * pitch)),
+    )
 
 
 @lru_cache(1 << 14)
@@ -84,14 +95,27 @@ def read_back(recipe: Recipe, n: int, signed: bool) -> Recipe:
     after = dequantize(n, signed)
     own = tuple(r for r in after.regions if r.name != "x")
     found = tuple(Region("f" if r.name == "y" else r.name, r.nbytes, r.places) for r in own)
-    stores = tuple(t for t in recipe.stores if t.operand != "y")
+    (left,) = (t for t in recipe.stores if t.operand == "y")
     return replace(
         recipe,
         kernel=f"{recipe.kernel} + dequantize",
         regions=recipe.regions + found,
         calls=recipe.calls + after.calls,
         loads=recipe.loads + tuple(t for t in after.loads if t.operand != "x"),
-        stores=stores + after.stores,
+        stores=(replace(left, nbytes=WORD * left.nbytes),),
+    )
+
+
+def summed(recipe: Recipe, signed: bool) -> Recipe:
+    """A tile that adds another branch, which lies as its result bytes do, before they leave."""
+    (y,) = (r for r in recipe.regions if r.name == "y")
+    (store,) = (t for t in recipe.stores if t.operand == "y")
+    return replace(
+        recipe,
+        kernel=f"{recipe.kernel} + add",
+        regions=(*recipe.regions, Region("r", y.nbytes, 2)),
+        calls=(*recipe.calls, calls.residual_add(y.nbytes, signed)),
+        loads=(*recipe.loads, replace(store, operand="r")),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import copysign, lcm
 
 from spinntensor import abi
@@ -53,11 +53,13 @@ class Value:
 
 @dataclass(frozen=True)
 class Link:
-    """One operation: its operands by their numbers (operands of the chain first, then links), and its format."""
+    """One operation: its operands by their numbers (operands of the chain first, then links), its format, and the
+    number of its table among those of kernels that have one for each grid."""
 
     op: str
     inputs: tuple[int, ...]
     format: str = "float32"
+    table: int = 0
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,9 @@ class Instruction:
     extent : of its result; one with a period is computed once for all blocks.
     scalar : whether the second operand is one number.
     run : elements of a call where the second operand is a number for each run of so many; else 0.
+    link : the number of the link that it is part of; -1 where it only spreads an operand.
+    table : see `Link`.
+    word : what its record has a word of, -1 for nothing.
     """
 
     kernel: str
@@ -87,6 +92,14 @@ class Instruction:
     extent: Extent
     scalar: bool = False
     run: int = 0
+    link: int = -1
+    table: int = 0
+    word: int = -1
+
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """All that it reads."""
+        return self.sources if self.word < 0 else (*self.sources, self.word)
 
 
 @dataclass(frozen=True)
@@ -125,7 +138,8 @@ class Program:
     def unit(self) -> int:
         """Blocks are multiples of this: of all periods and runs, and whole double words of the narrowest format."""
         narrowest = min(place.nbytes for place in self.places)
-        return lcm(-(-8 // narrowest), *(max(p.extent.period, p.extent.run) for p in self.places))
+        runs = (p.extent.run * (8 // p.nbytes) for p in self.places if p.extent.run > 1)
+        return lcm(-(-8 // narrowest), *runs, *(p.extent.period or 1 for p in self.places))
 
 
 def scalars(kernel: str) -> tuple[int, ...]:
@@ -159,6 +173,7 @@ def _flat(chain: Chain) -> _Flat:
     spread: dict[tuple[int, Extent], int] = {}
     constants: dict[int, float] = {}
     unordered = _unordered(chain)
+    spread_out = _extents(chain, unordered)
 
     def new(form: str, extent: Extent) -> int:
         formats.append(family(form))
@@ -185,7 +200,8 @@ def _flat(chain: Chain) -> _Flat:
             continue
         link = unordered.get(number) or link
         inputs = [of[i] for i in link.inputs]
-        extent = _common([extents[i] for i in inputs])
+        extent = spread_out[number]
+        at = number - len(chain.operands)
         op = link.op
         if op == "maximum" and _is_zero(chain, link.inputs[-1]):
             op, inputs = "relu", inputs[:1]
@@ -204,18 +220,42 @@ def _flat(chain: Chain) -> _Flat:
                 single = extents[s] == SCALAR or (extents[s].run > 1 and extent == FULL)
                 if extents[s] == extent or s in constants:
                     continue
+                lanes = part.kernel.startswith("eltwise") and BYTES[formats[s]] < 4
                 if (
                     single
+                    and not lanes
                     and i in scalars(part.kernel)
                     and (i, extents[s].run) in ((1, extents[s].run), (2, 1))
                 ):
                     scalar, run = True, extents[s].run if extents[s].run > 1 else run
                 else:
                     sources[i] = wide(s, extent)
+            if run % 2 and part.kernel.startswith("eltwise"):
+                raise _refused(link.op, f"runs of {run}", "even runs")
             made.append(new(part.format or link.format, extent))
-            out.append(Instruction(part.kernel, tuple(sources), made[-1], extent, scalar, run))
+            word = -1 if part.word < 0 else inputs[part.word]
+            out.append(
+                Instruction(part.kernel, tuple(sources), made[-1], extent, scalar, run, at, link.table, word)
+            )
         of[number] = made[-1]
     return _Flat(formats, extents, out, of, constants)
+
+
+def _extents(chain: Chain, unordered: Mapping[int, Link | None]) -> dict[int, Extent]:
+    """The extent of each link: that of its operands, or for bytes, which no kernel repeats, that of what reads them.
+    What is kept has an element for each of a block."""
+    start = len(chain.operands)
+    links = {n: unordered.get(n, link) for n, link in enumerate(chain.links, start)}
+    found = {i: value.extent for i, value in enumerate(chain.operands)}
+    for number, link in links.items():
+        if link is not None:
+            kept = number in chain.results
+            found[number] = FULL if kept else _common([found[i] for i in link.inputs])
+    for number, link in reversed(links.items()):
+        for i in link.inputs if link is not None else ():
+            if i >= start and BYTES[family(chain.links[i - start].format)] == 1:
+                found[i] = found[number]
+    return found
 
 
 def _unordered(chain: Chain) -> dict[int, Link | None]:
@@ -254,7 +294,7 @@ def _placed(chain: Chain, made: _Flat) -> Program:
     """Places for all values: a value takes that of one with as wide elements which is read for the last time."""
     formats, extents, flat, of = made.formats, made.extents, made.steps, made.of
     kept = {of[i] for i in chain.results}
-    last = {s: at for at, step in enumerate(flat) for s in step.sources}
+    last = {s: at for at, step in enumerate(flat) for s in step.reads}
     used = [i for i in range(len(chain.operands)) if i in last or i in kept]
     places: list[Place] = []
     at: dict[int, int] = {}
@@ -270,7 +310,7 @@ def _placed(chain: Chain, made: _Flat) -> Program:
     for n, step in enumerate(flat):
         target, extent, nbytes = step.target, step.extent, BYTES[formats[step.target]]
         held = all(places[at[s]].held for s in step.sources)
-        for s in sorted(set(step.sources)):
+        for s in sorted(set(step.reads)):
             if last[s] == n and s not in kept and not places[at[s]].held:
                 free.append(at[s])
         stored = target in kept
@@ -286,7 +326,8 @@ def _placed(chain: Chain, made: _Flat) -> Program:
             at[target] = len(places)
             places.append(Place(nbytes, extent, 2 if target in kept else 1, held))
         sources = tuple(at[s] for s in step.sources)
-        out.append(Instruction(step.kernel, sources, at[target], extent, step.scalar, step.run))
+        word = -1 if step.word < 0 else at[step.word]
+        out.append(replace(step, sources=sources, target=at[target], word=word))
         if target not in last and target not in kept and not held:  # nobody reads it
             free.append(at[target])
     loads = tuple((i, at[i]) for i in used)

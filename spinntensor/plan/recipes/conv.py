@@ -33,6 +33,8 @@ class Use:
     residual : whether a second operand of y's type and box is added to y before it leaves.
     late : whether y is written only when the one before has left, and x, where all of it is read at the start of a
         tile, arrives when the tile before has read its own: one place for each will do then.
+    loose : whether x may begin anywhere in a double word.
+    packed : whether weights may come packed: none of them is -128, which some words cannot hold.
     """
 
     signed: tuple[bool, bool] = (False, False)
@@ -40,6 +42,8 @@ class Use:
     same_w: bool = True
     residual: bool = False
     late: bool = False
+    loose: bool = False
+    packed: bool = True
 
 
 PLAIN = Use()
@@ -97,6 +101,8 @@ def regions(g: Conv2d, use: Use) -> tuple[Region, ...]:
     if use.residual:
         sizes["r"] = prod(g.y_shape)
         twice.add("r")
+    if use.loose:
+        sizes["x"] += DOUBLE
     return calls.regions(sizes, twice)
 
 

@@ -26,12 +26,14 @@ class Part:
     sources : what it reads: operands by their number, the result of the part before by -1, of the one before by -2.
     scalar : a number that it reads as its second operand.
     format : of its result where that is not the operation's.
+    word : the operand whose value is a word of the kernel's record, none by -1.
     """
 
     kernel: str
     sources: tuple[int, ...]
     scalar: float | None = None
     format: str = ""
+    word: int = -1
 
 
 Way = tuple[Part, ...]
@@ -59,6 +61,26 @@ _DIFFER: Way = (
     Part("eltwise_sub_s8", (-2, -1), format=_B),
 )
 """Exclusive or of conditions."""
+POWER, INVERSE = "power of two", "inverse power of two"
+"""2**e and 2**-e of float32 magnitudes, e the exponent that bfp16 has for them (`ops.convert.least_exponent`)."""
+_POWER: Way = (
+    Part("eltwise_add_s32", (0,), 256 * 2.0**-149),  # what rounds to 2**15 has the next exponent
+    Part("f32_max", (-1,), 2.0**-111),
+    Part("f32_min", (-1,), (2 - 2.0**-23) * 2.0**111),
+    Part("f32_mul", (-1,), 2.0**-14),
+    Part("f32_mul", (-1,), 2.0**23 + 1),
+    Part("f32_mul", (-1,), 1 - 2.0**-24),
+    Part("f32_sub", (-2, -1)),
+)
+"""The power of two in a number is what its product with 2**23 + 1 loses when it shrinks by 2**-24 (S. M. Rump,
+T. Ogita and S. Oishi, "Accurate floating-point summation part I", SIAM J. Sci. Comput. 31 (2008), 3.6)."""
+_INVERSE: Way = (
+    *_POWER,
+    Part(
+        "eltwise_sub_s32", (-1,), 2.0**127, "int32"
+    ),  # the bits of 2**(127 - e) are those of 2**127 less e steps
+    Part("eltwise_mul_s32", (-1,), -1.0),
+)
 UNORDERED = "greater or unordered"
 """Whether the first is larger, or one of them is a NaN."""
 _COMPARISONS = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
@@ -120,18 +142,22 @@ WAYS: Mapping[Key, Way] = {
     ("dequantize", _I, _F): _one("f32_dequantize_s32", 1),
     ("quantize_bfp16_to", _F, "bfp16"): _one("bfp16_from_f32", 1),
     ("dequantize", "bfp16", _F): _one("bfp16_to_f32", 1),
-    ("round_bfp16", _F, "bfp16"): _one("bfp16_from_f32", 1),
+    ("dequantize", _F, _F): (Part("bfp16_to_f32", (0,), word=1),),
+    ("round_bfp16", _F, "bfp16"): (Part("bfp16_from_f32", (0,), word=1),),
     ("round_bfp16 axis", _F, "bfp16"): (Part("f32_mul", (0, 1), format=_F), Part("bfp16_from_f32", (-1,))),
     ("dequantize axis", _F, _F): (Part("bfp16_to_f32", (0,)), Part("f32_mul", (-1, 1))),
+    (POWER, _F, _F): _POWER,
+    (INVERSE, _F, _F): _INVERSE,
 }
 """Conditions are bytes 0 and 1. `relu` is the maximum with a constant +0.
 
 Sums and differences of integers are those that fit 32 bits: they are places in tensors (labels, indices), and one that
 lies outside is found by what reads or writes there.
 
-The exponent of `round_bfp16` and of `dequantize` is a word of the kernel's record. With an exponent for each index of
-an axis it is 0, and the second operand of the `axis` forms holds the powers of two, by which float32 is multiplied
-exactly (or to less than half a mantissa); elements are then not counted as lost where the product is 0.
+The exponent of `round_bfp16` and of `dequantize` is a word of the kernel's record, made of the largest magnitude when
+the kernel is called. With an exponent for each index of an axis it is 0, and the second operand of the `axis` forms
+holds the powers of two, by which float32 is multiplied exactly (or to less than half a mantissa); elements are then not
+counted as lost where the product is 0.
 """
 
 COMMUTATIVE = frozenset(

@@ -1,7 +1,8 @@
 """Recipes of float32 windows: maxima of pixels, channel by channel, and sums by the pairwise tree over a window.
 
 Where a window has a power of two of columns and of rows, sums of neighbours are subtrees of several windows, and each
-is made once: level by level of the whole tile, along the rows and then down the columns. Else each window has its own.
+is made once: level by level of the whole tile, along the rows and then down the columns. Else each window has its own
+tree, and those of an output row are added up side by side. Maxima may be taken row by row first, of all columns.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from spinntensor.plan.recipe import Call, Recipe
-from spinntensor.plan.recipes.parts import ROOM, call, gathered, moved, regions
+from spinntensor.plan.recipes.parts import ROOM, call, gathered, moved, regions, up
 
-ADD, MAX = "f32_add_rows", "f32_max"
+ADD, MAX, COPY = "f32_add_rows", "f32_max", "copy_s32"
+WORD = 4
 Pair = tuple[int, int]
 
 
@@ -33,12 +35,17 @@ def shared(tile: Pair, window: Pair, c: int) -> list[Call]:
 
 
 def apart(out: Pair, window: Pair, c: int) -> list[Call]:
-    """Pairs of positions level by level, for each window by itself."""
-    left, found = window[0] * window[1], []
-    while left > 1:
-        found.append(call(ADD, out[0] * out[1], m=left // 2, n=c))
-        left -= left // 2
-    return found
+    """The tree of each window by itself, those of an output row side by side."""
+    return [call(ADD, out[0] * (window[0] * window[1] - 1), m=out[1], n=c)]
+
+
+def reaches(size: int) -> tuple[int, ...]:
+    """Distances at which an element and one behind it are joined until it holds the largest of `size` neighbours."""
+    held, found = 1, []
+    while held < size:
+        found.append(min(held, size - held))
+        held += found[-1]
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -48,8 +55,10 @@ class Windows:
     Parameters
     ----------
     out, window, stride : results, and what each is made of.
-    image : rows and columns of x at most, its border excluded.
+    image : rows and columns of x.
     c, held : channels of the tile, and in memory.
+    padding : rows (above, below), and columns (left, right), around the image.
+    wide : whether the tile's output rows are whole.
     """
 
     out: Pair
@@ -58,6 +67,8 @@ class Windows:
     image: Pair
     c: int
     held: int
+    padding: tuple[Pair, Pair] = ((0, 0), (0, 0))
+    wide: bool = True
 
     @property
     def tile(self) -> Pair:
@@ -65,37 +76,67 @@ class Windows:
         rows, columns = ((n - 1) * s + k for n, s, k in zip(self.out, self.stride, self.window, strict=True))
         return rows, columns
 
-    def recipe(self, name: str, calls: list[Call], *sizes: tuple[str, int, int]) -> Recipe:
-        """A recipe with these calls: x arrives, what lies outside is filled, results leave."""
-        inside = min(self.tile[0], self.image[0]), min(self.tile[1], self.image[1])
-        border = self.tile[0] * self.tile[1] - inside[0] * inside[1]
+    @property
+    def pixel(self) -> int:
+        """Bytes of a pixel, padding included, which is computed with."""
+        return up(WORD * self.c)
+
+    @property
+    def border(self) -> int:
+        """Pixels outside the image at most."""
+        sizes = zip(self.tile, self.image, self.padding, strict=True)
+        rows, columns = (size - min(size, max(*around, size - image)) for size, image, around in sizes)
+        return self.tile[0] * self.tile[1] - rows * columns
+
+    def recipe(self, name: str, kind: str, calls: list[Call], scratch: int = 0) -> Recipe:
+        """A recipe with these calls: x arrives with what lies around it, results leave; `kind` of these calls."""
+        rows, columns = (min(size, image) for size, image in zip(self.tile, self.image, strict=True))
         whole = self.c == self.held
-        loads = (moved("x", 4 * inside[0] * inside[1] * self.c, inside[0] * (1 if whole else inside[1])),)
         count = self.out[0] * self.out[1]
-        stores = (moved("y", 4 * count * self.c, 1 if whole and self.stride == (1, 1) else count),)
-        fill = [call("fill_s32", rows=1, words=border * self.c)] if border else []
-        return Recipe(name, regions(sizes), gathered([*fill, *calls]), loads, stores)
+        loads = [moved("x", rows * columns * self.pixel, rows * (1 if whole else columns))]
+        if self.border:
+            loads.append(moved("border", self.border * self.pixel, self.tile[0] + 1))
+        pieces = count if not whole else 1 if self.wide else self.out[0]
+        sizes = (
+            ("x", self.tile[0] * self.tile[1] * self.pixel, 2),
+            ("scratch", scratch, 1),
+            ("y", count * self.pixel, 2),
+        )
+        stores = (moved("y", count * self.pixel, pieces),)
+        return Recipe(name, regions(sizes), gathered(calls), tuple(loads), stores, detail=(("kind", kind),))
+
+    def copied(self) -> Call:
+        """Results that lie between others put side by side."""
+        return call(COPY, words=self.pixel // WORD, rows=self.out[1], planes=self.out[0])
+
+
+SHARED, APART, ROWS = "shared", "apart", "rows"
+"""Kinds: levels of the whole tile; each window by itself; rows joined before columns."""
 
 
 @lru_cache(1 << 12)
 def sums(w: Windows, room: int = ROOM) -> tuple[Recipe, ...]:
     """Sums of windows; () where the tile does not fit."""
-    nbytes, result = 4 * w.tile[0] * w.tile[1] * w.c, 4 * w.out[0] * w.out[1] * w.c
-    half = 4 * -(-w.window[0] * w.window[1] // 2) * w.c
-    name = "sums of windows"
-    found = [
-        w.recipe(name, apart(w.out, w.window, w.c), ("x", nbytes, 2), ("half", half, 1), ("y", result, 2))
-    ]
+    name, words, taps = "sums of windows", w.pixel // WORD, w.window[0] * w.window[1]
+    found = []
+    if taps > 1:
+        scratch = max(0, (taps - 1).bit_length() - 1) * w.out[1] * w.pixel
+        found.append(w.recipe(name, APART, apart(w.out, w.window, words), scratch))
     if _power(w.window[0]) and _power(w.window[1]):
-        found.append(w.recipe(name, shared(w.tile, w.window, w.c), ("x", nbytes, 2)))
+        found.append(w.recipe(name, SHARED, [*shared(w.tile, w.window, words), w.copied()]))
     return tuple(r for r in found if r.dtcm_bytes <= room)
 
 
 @lru_cache(1 << 12)
 def maxima(w: Windows, room: int = ROOM) -> tuple[Recipe, ...]:
-    """Largest elements of windows, pixel by pixel; () where the tile does not fit."""
-    nbytes, result = 4 * w.tile[0] * w.tile[1] * w.c, 4 * w.out[0] * w.out[1] * w.c
-    taps = w.window[0] * w.window[1]
-    calls = [call(MAX, w.out[0] * w.out[1] * max(1, taps - 1), n=w.c)]
-    made = w.recipe("maxima of windows", calls, ("x", nbytes, 2), ("y", result, 2))
-    return (made,) if made.dtcm_bytes <= room else ()
+    """Largest elements of windows, pixel by pixel or row by row; () where the tile does not fit."""
+    name, words, taps = "maxima of windows", w.pixel // WORD, w.window[0] * w.window[1]
+    columns = w.tile[1]
+    calls = [call(MAX, w.out[0] * (w.window[0] - 1), n=columns * words)]
+    for step in reaches(w.window[1]):
+        columns -= step
+        calls.append(call(MAX, w.out[0], n=columns * words))
+    found = [w.recipe(name, ROWS, [*calls, w.copied()])]
+    if taps > 1:
+        found.append(w.recipe(name, APART, [call(MAX, w.out[0] * w.out[1] * (taps - 1), n=words)]))
+    return tuple(r for r in found if r.dtcm_bytes <= room)

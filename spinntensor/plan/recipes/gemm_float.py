@@ -1,68 +1,149 @@
 """Recipes of float32 matrix products: `gemm_f32_tile` call for call, and the product with one vector.
 
 C[M,N] = A[M,K] B[K,N] with K up to 8,192; longer sums are cut there into pieces whose float32 results are added in
-order. Operands arrive as they lie in the SDRAM: A by rows, B by rows of K or, `turned`, by columns.
+order. Operands arrive as they lie in the SDRAM, A and B by their rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 
 from spinntensor.errors import DTCMError
 from spinntensor.kernels.block_float import PIECE
 from spinntensor.kernels.check import word
+from spinntensor.machine.facts import facts
+from spinntensor.plan.engine import engine_cycles
 from spinntensor.plan.recipe import Call, Recipe
-from spinntensor.plan.recipes.parts import ROOM, call, gathered, moved, regions, spans
+from spinntensor.plan.recipes.parts import ROOM, call, gathered, moved, regions, spans, up
 
 NAME = "gemm_f32"
+WORD = 4
+"""Bytes of a float32."""
 
 
-def matmul(m: int, n: int, k: int, chunk: int = 0, group: int = 8, turned: bool = False) -> Recipe:
-    """A tile as `gemm_f32_tile.GemmTile(m, n, k, chunk, group)` builds it.
+@dataclass(frozen=True)
+class Lying:
+    """How the operands of a tile lie in SDRAM.
+
+    Parameters
+    ----------
+    a_step : bytes from one element of a row of A to the next.
+    a_row, b_row : bytes from row to row of A, and of B, where a tile has whole ones, which then lie side by side; else
+        0, and the tile's part of each row is a transfer of its own.
+    part : whether results leave as a part of longer sums, without padding behind their rows.
+    """
+
+    a_step: int = WORD
+    a_row: int = 0
+    b_row: int = 0
+    part: bool = False
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A tile's product in pieces: `chunk` of k at a time, `group` rows of A or columns of B at a time."""
+
+    m: int
+    n: int
+    k: int
+    chunk: int
+    group: int
+    lying: Lying = Lying()
+
+    @property
+    def chunks(self) -> int:
+        """Pieces of k; with several, all operands arrive twice."""
+        return -(-self.k // self.chunk)
+
+    @property
+    def columns(self) -> int:
+        """Columns of C that wait as sums at a time."""
+        return self.n if self.chunks > 1 else min(self.group, self.n)
+
+    @property
+    def adjacent(self) -> bool:
+        """Whether the rows of A that arrive at a time lie side by side."""
+        return self.chunks == 1 and bool(self.lying.a_row)
+
+    @property
+    def joined(self) -> bool:
+        """Whether the rows of B that arrive at a time lie side by side."""
+        return self.group >= self.n and bool(self.lying.b_row)
+
+    @property
+    def a_row(self) -> int:
+        """Bytes from row to row of A in the DTCM."""
+        return self.lying.a_row if self.adjacent else up(self.lying.a_step * self.chunk)
+
+    def b_row(self, columns: int) -> int:
+        """Bytes from row to row of B in the DTCM, when so many columns arrive."""
+        return self.lying.b_row if self.joined else up(WORD * columns)
+
+    @property
+    def y_row(self) -> int:
+        """Bytes from row to row of the results."""
+        return WORD * self.n if self.lying.part else up(WORD * self.n)
+
+
+def matmul(m: int, n: int, k: int, chunk: int = 0, group: int = 8, lying: Lying | None = None) -> Recipe:
+    """A tile as `gemm_f32_tile.GemmTile(m, n, k, chunk, group)` builds it, its results together.
 
     With several chunks operands arrive twice, first for the exponents of whole rows and columns, and the sums of all
-    of C wait in the DTCM. The staging buffer `x`, the results and the counts have two places. `turned`: whether
-    columns of B lie side by side; else a group of them is fetched row by row, unless one group holds all.
-    OperandError for k beyond a piece.
+    of C wait in the DTCM. The staging buffer `x`, the results and the counts have two places. `lying` is that of a
+    whole A and B where it is not given. OperandError for k beyond a piece.
     """
     word(NAME, "k", k, 1, PIECE)
-    chunk = chunk or k
-    depths = spans(k, chunk)
-    depth, whole = depths[0][0], sum(times for _, times in depths) > 1
-    group = min(group, max(m, n))
-    columns = n if whole else min(group, n)
+    lying = lying or Lying(a_row=up(WORD * k), b_row=up(WORD * n))
+    cut = Cut(m, n, k, chunk or k, min(group, max(m, n)), lying)
+    group, depths = cut.group, spans(k, cut.chunk)
+    width = min(group, n)
     sizes = (
-        ("x", 4 * group * depth, 2),
-        ("a", 4 * (m + m % 2) * depth, 1),
-        ("b", 4 * (group + group % 2) * depth, 1),
-        ("sums", 8 * m * columns, 1),
-        ("y", 4 * m * columns, 2),
-        ("tops", 4 * (m + n), 1),
-        ("exponents", 4 * (m + n), 1),
+        ("x", max(cut.a_row * min(group, m), up(cut.b_row(width) * cut.chunk)), 2),
+        ("a", WORD * (m + m % 2) * cut.chunk, 1),
+        ("b", WORD * (width + width % 2) * cut.chunk, 1),
+        ("sums", 8 * m * cut.columns, 1),
+        ("y", cut.y_row * m, 2),
+        ("tops", WORD * (m + n), 1),
+        ("exponents", WORD * (m + n), 1),
         ("counts", 16, 2),
     )
-    passes, chunks = (2 if whole else 1), sum(times for _, times in depths)
-    rows, parts = (sum(times for _, times in spans(size, group)) for size in (m, n))
-    by_row = chunks * (m if whole else rows)
-    by_column = chunks * (n if whole else parts) if turned else chunks if parts == 1 else k * parts
+    passes = 2 if cut.chunks > 1 else 1
     loads = (
         moved("counts", 16),
-        moved("a", passes * 4 * m * k, passes * by_row),
-        moved("b", passes * 4 * n * k, passes * by_column),
+        moved("a", passes * _a_bytes(cut), passes * (_groups(m, group) if cut.adjacent else cut.chunks * m)),
+        moved("b", passes * _b_bytes(cut), passes * (cut.chunks if cut.joined else k * _groups(n, group))),
     )
-    stores = (moved("y", 4 * m * n, 1 if whole else parts), moved("counts", 8))
-    detail = (("chunk", chunk), ("group", group))
+    stores = (moved("y", cut.y_row * m, 1 if lying.part or lying.b_row else m), moved("counts", 8))
     return Recipe(
         f"{NAME} 2x2",
         regions(sizes),
-        gathered(_calls(m, n, depths, group, whole)),
+        gathered(_calls(m, n, depths, group, cut.chunks > 1)),
         loads,
         stores,
         m * n * k,
         0,
-        detail,
+        (("chunk", cut.chunk), ("group", group), ("lying", lying)),
     )
+
+
+def _groups(size: int, group: int) -> int:
+    return -(-size // group)
+
+
+def _a_bytes(cut: Cut) -> int:
+    """Bytes of A that arrive in one pass."""
+    if cut.adjacent:
+        return cut.m * cut.a_row
+    return cut.m * sum(times * up(cut.lying.a_step * depth) for depth, times in spans(cut.k, cut.chunk))
+
+
+def _b_bytes(cut: Cut) -> int:
+    """The same of B."""
+    if cut.joined:
+        return sum(times * up(cut.lying.b_row * depth) for depth, times in spans(cut.k, cut.chunk))
+    return cut.k * sum(times * up(WORD * columns) for columns, times in spans(cut.n, cut.group))
 
 
 def _calls(m: int, n: int, depths: list[tuple[int, int]], group: int, whole: bool) -> Iterator[Call]:
@@ -79,19 +160,22 @@ def _calls(m: int, n: int, depths: list[tuple[int, int]], group: int, whole: boo
         yield call("convert_f32_result", count, m=m, n=r)
 
 
-def gemv(m: int, k: int, group: int = 8) -> Recipe:
+def gemv(m: int, k: int, group: int = 8, lying: Lying | None = None) -> Recipe:
     """y[M] = A[M,K] x[K]: rows of A arrive in groups, become mantissas and meet the vector, a group at a time."""
     word(NAME, "k", k, 1, PIECE)
-    group = min(group, m)
+    lying = lying or Lying(a_row=up(WORD * k), b_row=up(WORD))
+    cut = Cut(m, 1, k, k, min(group, m), lying)
+    group = cut.group
+    vector = up(cut.b_row(1) * k)
     sizes = (
-        ("x", 4 * group * k, 2),
-        ("vector", 4 * k, 2),
-        ("a", 4 * (group + group % 2) * k, 1),
+        ("x", cut.a_row * group, 2),
+        ("vector", vector, 2),
+        ("a", WORD * (group + group % 2) * k, 1),
         ("b", 8 * k, 1),
         ("sums", 8 * m, 1),
-        ("y", 4 * m, 2),
-        ("tops", 4 * (m + 1), 1),
-        ("exponents", 4 * (m + 1), 1),
+        ("y", cut.y_row * m, 2),
+        ("tops", WORD * (m + 1), 1),
+        ("exponents", WORD * (m + 1), 1),
         ("counts", 16, 2),
     )
 
@@ -103,17 +187,19 @@ def gemv(m: int, k: int, group: int = 8) -> Recipe:
             yield call("gemv_f32_4_u32", count, m=r, k=k, accumulate=0)
         yield call("convert_f32_result", m=m, n=1)
 
-    groups = sum(count for _, count in spans(m, group))
-    loads = (moved("counts", 16), moved("b", 4 * k), moved("a", 4 * m * k, groups))
-    stores = (moved("y", 4 * m), moved("counts", 8))
-    return Recipe(
-        "gemv_f32 4", regions(sizes), gathered(calls()), loads, stores, m * k, 0, (("group", group),)
+    loads = (
+        moved("counts", 16),
+        moved("b", vector, 1 if cut.joined else k),
+        moved("a", _a_bytes(cut), _groups(m, group) if cut.adjacent else m),
     )
+    stores = (moved("y", cut.y_row * m), moved("counts", 8))
+    detail = (("chunk", k), ("group", group), ("lying", lying))
+    return Recipe("gemv_f32 4", regions(sizes), gathered(calls()), loads, stores, m * k, 0, detail)
 
 
 @lru_cache(4096)
-def best(m: int, n: int, k: int, room: int = ROOM, turned: bool = False) -> tuple[Recipe, ...]:
-    """The recipes that fit `room` and are not worse than another in both cycles and loaded bytes, quickest first.
+def best(m: int, n: int, k: int, room: int = ROOM, lying: Lying | None = None) -> tuple[Recipe, ...]:
+    """The recipes that fit `room` and are not worse than another by the same kernels in both effort and loaded bytes.
 
     DTCMError, with the regions of the smallest one, when none fits.
     """
@@ -121,22 +207,25 @@ def best(m: int, n: int, k: int, room: int = ROOM, turned: bool = False) -> tupl
     smallest: Recipe | None = None
     for chunk in dict.fromkeys((k, *(c for c in (1024, 512, 256, 128, 64, 32) if c < k))):
         for group in dict.fromkeys(min(g, max(m, n)) for g in (2, 4, 8, 16, 32, n + n % 2)):
-            recipe = matmul(m, n, k, chunk, group, turned)
+            recipe = matmul(m, n, k, chunk, group, lying)
             if recipe.dtcm_bytes <= room:
                 found.append(recipe)
             if smallest is None or recipe.dtcm_bytes < smallest.dtcm_bytes:
                 smallest = recipe
-    if n == 1:
-        found += [r for r in (gemv(m, k, g) for g in (4, 8, 16)) if r.dtcm_bytes <= room]
+    vector = [gemv(m, k, g, lying) for g in (4, 8, 16)] if n == 1 else []
+    vector = [r for r in vector if r.dtcm_bytes <= room]
     assert smallest is not None
-    return pareto(NAME, found, smallest, room)
+    if vector and not found:
+        return pareto(NAME, vector, smallest, room)
+    kept = pareto(NAME, found, smallest, room)
+    return (*kept, *pareto(NAME, vector, smallest, room)) if vector else kept
 
 
 def pareto(name: str, found: list[Recipe], smallest: Recipe, room: int) -> tuple[Recipe, ...]:
-    """Those of `found` that no other beats in both cycles and loaded bytes; DTCMError when there is none."""
+    """Those of `found` that no other beats in both effort and loaded bytes; DTCMError when there is none."""
     if not found:
         raise DTCMError(name, smallest.dtcm_bytes, room, {r.name: r.total for r in smallest.regions})
-    order = sorted(found, key=lambda r: (cycles(r), loaded(r), r.dtcm_bytes, r.detail and str(r.detail)))
+    order = sorted(found, key=lambda r: (effort(r), loaded(r), r.dtcm_bytes, r.detail and str(r.detail)))
     kept: list[Recipe] = []
     for recipe in order:
         if not kept or loaded(recipe) < loaded(kept[-1]):
@@ -147,6 +236,12 @@ def pareto(name: str, found: list[Recipe], smallest: Recipe, room: int) -> tuple
 def cycles(recipe: Recipe) -> float:
     """Model cycles of its kernels."""
     return sum(c.cycles for c in recipe.calls)
+
+
+def effort(recipe: Recipe) -> float:
+    """Model cycles of its kernels and of the tile engine, which starts each transfer."""
+    moves = sum(t.pieces for t in (*recipe.loads, *recipe.stores))
+    return cycles(recipe) + engine_cycles(moves, 1, sum(c.count for c in recipe.calls), facts())
 
 
 def loaded(recipe: Recipe) -> int:

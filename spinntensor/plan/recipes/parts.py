@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from spinntensor.abi import memory
-from spinntensor.abi.engine import BLOCK, COMMAND
+from spinntensor.abi.runtime import WALK_BYTES
 from spinntensor.plan.layout import DOUBLE
 from spinntensor.plan.recipe import Call, Region, Transfer
 
-ENGINE_BYTES = 64 + 2 * BLOCK * COMMAND.size
-"""What the tile engine takes of the operands' bytes: its record, and two blocks of commands."""
+ENGINE_BYTES = WALK_BYTES
+"""What the tile engine takes of the operands' bytes: blocks of commands, tasks, shares and its log."""
+OPERANDS_AT = memory.OPERANDS_BASE + ENGINE_BYTES
+"""First DTCM address of a program's regions."""
 ROOM = memory.OPERANDS_BYTES - ENGINE_BYTES
 """DTCM bytes that the regions of a program may have, where it is not traced."""
 

@@ -1,6 +1,7 @@
 """Recipes of pooling tiles on bytes: maximum, mean, and mean over a whole image, block of channels by block.
 
-x is the tile with its border, whose pixels stay in the DTCM; each block of channels is an image of its own.
+x is the tile with its border, whose pixels stay in the DTCM; each block of channels is an image of its own. Pixels of
+an image in one piece have whole double words.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from spinntensor.kernels._window import LANES
 from spinntensor.plan.recipe import Call, Recipe, Transfer
 from spinntensor.plan.recipes import int8_calls as calls
 from spinntensor.plan.recipes.conv import PLAIN, Use
@@ -33,6 +33,7 @@ class Pool:
     block : channels of a block; 0 for an image in one piece.
     divisors : whether each window has a divisor of its own (a mean that leaves border pixels out).
     by_rows : whether the rows of input and output lie apart in SDRAM.
+    parts : in which each pixel of a block of the output leaves, where its channels lie in other blocks; else 0.
     """
 
     kind: str
@@ -44,6 +45,7 @@ class Pool:
     block: int = 0
     divisors: bool = False
     by_rows: tuple[bool, bool] = (False, False)
+    parts: int = 0
 
     @property
     def padded(self) -> tuple[int, int]:
@@ -61,13 +63,13 @@ class Pool:
 @lru_cache(1 << 14)
 def pool(p: Pool, use: Use = PLAIN) -> Recipe:
     """The recipe of a tile."""
-    block = p.block or p.channels
-    blocks, pixel = p.channels // block, -(-block // LANES) * LANES
+    pixel = p.block or up(p.channels)
+    blocks = -(-p.channels // pixel)
     (height, width), (rows, columns) = p.padded, p.out
     top, left, bottom, right = p.border
     inside = height - top - bottom, width - left - right
     x_rows = inside[0] if left + right or p.by_rows[0] else 1
-    y_rows = rows if p.by_rows[1] else 1
+    y_rows = p.parts * rows * columns or (rows if p.by_rows[1] else 1)
     sizes = {"x": blocks * height * width * pixel, "y": blocks * rows * columns * pixel}
     loads = [Transfer("x", up(blocks * inside[0] * inside[1] * pixel), blocks * x_rows)]
     if p.kind == MEAN:
@@ -77,7 +79,7 @@ def pool(p: Pool, use: Use = PLAIN) -> Recipe:
     return Recipe(
         f"{p.kind} {p.window[0]}x{p.window[1]}",
         calls.regions(sizes, twice),
-        (_call(p, block, blocks, use.signed[0]),),
+        (_call(p, pixel, blocks, use.signed[0]),),
         tuple(loads),
         (Transfer("y", up(sizes["y"]), blocks * y_rows),),
     )
@@ -95,8 +97,8 @@ def _call(p: Pool, block: int, blocks: int, signed: bool) -> Call:
 @lru_cache(1 << 14)
 def global_mean(pixels: tuple[int, int], channels: int, block: int = 0, use: Use = PLAIN) -> Recipe:
     """The mean over all pixels of so many channels."""
-    block = block or channels
-    blocks, pixel = channels // block, -(-block // LANES) * LANES
+    pixel = block or up(channels)
+    blocks = -(-channels // pixel)
     x_bytes = blocks * pixels[0] * pixels[1] * pixel
     sizes = {"x": x_bytes, "y": blocks * pixel, "divisor": DIVISOR}
     twice = {"y"} | (set() if use.same_x else {"x"})
@@ -104,7 +106,7 @@ def global_mean(pixels: tuple[int, int], channels: int, block: int = 0, use: Use
     return Recipe(
         "mean of an image",
         calls.regions(sizes, twice),
-        (call(kernel, blocks, h=pixels[0], w=pixels[1], c=block),),
+        (call(kernel, blocks, h=pixels[0], w=pixels[1], c=pixel),),
         (Transfer("x", up(x_bytes), blocks), Transfer("w", DIVISOR)),
-        (Transfer("y", up(blocks * pixel)),),
+        (Transfer("y", blocks * pixel, blocks),),
     )

@@ -6,13 +6,16 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from typing import Any
 
+from spinntensor.errors import OperandError
 from spinntensor.kernels.conv2d_tile import Conv2d
 from spinntensor.kernels.pack_outer import BLOCK
 from spinntensor.kernels.strassen_conv import StrassenConv
 from spinntensor.kernels.winograd_tile import WinogradTile
 from spinntensor.machine.facts import facts
 from spinntensor.plan.engine import engine_cycles
+from spinntensor.plan.layout import DOUBLE
 from spinntensor.plan.recipe import Recipe
 from spinntensor.plan.recipes import conv as im2col
 from spinntensor.plan.recipes import strassen as stepped
@@ -22,6 +25,11 @@ from spinntensor.plan.recipes.parts import ROOM
 
 GROUPS = (64, 48, 32, 22, 16, 11, 8, 6, 4, 3, 2, 1)
 """Panels of three output channels at a time that are tried, besides all of them: the largest that fits is taken."""
+
+
+PACKED = ("chunk", "group", "resident", "expanded", "apart", "arriving")
+TRANSFORMED = ("chunk", "group", "on_core", "resident")
+"""What the recipes by im2col and by Winograd say of their tiles besides the sizes."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,7 @@ class ConvBox:
     border : rows and columns (top, left, bottom, right) of the taps' field that lie outside the image.
     blocks : channels of a block of input and output in SDRAM; 0 for images in one piece.
     by_rows : whether the input's and the output's rows in SDRAM are longer than those of the tile.
+    pitch : bytes from pixel to pixel of input and output in one piece; 0 for as many as channels.
     """
 
     out: tuple[int, int]
@@ -46,6 +55,18 @@ class ConvBox:
     border: tuple[int, int, int, int] = (0, 0, 0, 0)
     blocks: tuple[int, int] = (0, 0)
     by_rows: tuple[bool, bool] = (False, False)
+    pitch: tuple[int, int] = (0, 0)
+
+    @property
+    def whole(self) -> tuple[bool, bool]:
+        """Whether pixels of input and output, or their blocks, are whole double words."""
+        x, y = (
+            (block or pitch or channels) % DOUBLE == 0
+            for block, pitch, channels in zip(
+                self.blocks, self.pitch, (self.channels, self.out_channels), strict=True
+            )
+        )
+        return x, y
 
     @property
     def field(self) -> tuple[int, int]:
@@ -86,11 +107,27 @@ def every(
 ) -> tuple[Recipe, ...]:
     """A recipe for each way to cut the tile that fits `room` bytes, with the largest group of weights that does."""
     found = [*_im2col(box, room, use)]
-    if box.kernel == (3, 3) and box.stride == (1, 1):
+    if box.kernel == (3, 3) and box.stride == (1, 1) and box.pitch == (0, 0) and all(box.whole):
         found += _winograd(box, room, use, widths)
     if box.kernel == (1, 1):
         found += _strassen(box, room, use)
     return tuple(found)
+
+
+def alike(box: ConvBox, room: int, use: Use, like: Recipe) -> Recipe | None:
+    """The recipe for a box whose weights are packed as those of another one; None where there is none."""
+    cut: dict[str, Any] = dict(like.detail)
+    try:
+        if "width" in cut:
+            tile = transformed_tile(box, cut["width"], cut["arriving"])
+            made = transformed.winograd(replace(tile, **{name: cut[name] for name in TRANSFORMED}), use)
+        elif "chunk" in cut:
+            made = im2col.conv(replace(geometry(box), **{name: cut[name] for name in PACKED}), use)
+        else:
+            made = stepped.strassen(StrassenConv(geometry(box), cut["group"]), use)
+    except OperandError:
+        return None
+    return made if made.dtcm_bytes <= room else None
 
 
 def front(recipes: Sequence[Recipe], use: Use, most: int) -> tuple[Recipe, ...]:
@@ -114,7 +151,7 @@ def _im2col(box: ConvBox, room: int, use: Use) -> Iterator[Recipe]:
         least = replace(base, chunk=chunk, expanded=True, resident=False, arriving=arriving)
         if not _fits(least, use, room, 1):
             continue
-        for expanded in (True, False):
+        for expanded in (True, False) if use.packed else (True,):
             for resident in (True, False):
                 cut = replace(base, chunk=chunk, expanded=expanded, resident=resident, arriving=arriving)
                 group = _largest(groups, partial(_fits, cut, use, room))
@@ -128,11 +165,12 @@ def _im2col(box: ConvBox, room: int, use: Use) -> Iterator[Recipe]:
 def geometry(box: ConvBox) -> Conv2d:
     """The tile without its cuts.
 
-    Of a 1x1 convolution with a stride the rows between are not fetched at all; columns between are.
+    Of a 1x1 convolution with a stride the rows between are not fetched at all, where rows begin at double words;
+    columns between are.
     """
     top, left, bottom, right = box.border
     (height, width), stride, by_rows = box.field, box.stride, box.by_rows
-    if box.kernel == (1, 1) and stride != (1, 1):
+    if box.kernel == (1, 1) and stride != (1, 1) and box.whole[0]:
         height, width, stride, by_rows = (
             box.out[0],
             box.out[1] * stride[1],
@@ -148,6 +186,7 @@ def geometry(box: ConvBox) -> Conv2d:
         (-top, -left),
         box.out,
         (1, 1, box.blocks[0] or box.channels),
+        pitch=box.pitch,
         blocks=box.blocks,
         apart=True,
         by_rows=by_rows,

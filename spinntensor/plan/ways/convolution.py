@@ -7,16 +7,24 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
+from spinntensor.lower.box import Span
 from spinntensor.lower.stage import Stage
+from spinntensor.plan.layout import DOUBLE
 from spinntensor.plan.recipe import Recipe
+from spinntensor.plan.recipes.bytes_maps import read_back
 from spinntensor.plan.recipes.conv import Use
-from spinntensor.plan.recipes.search import ConvBox, every
+from spinntensor.plan.recipes.search import ConvBox, alike, every
 from spinntensor.plan.recipes.winograd import proved
+from spinntensor.plan.ways.field import Border, Field
 from spinntensor.plan.ways.setting import Setting, attributes
 from spinntensor.plan.ways.way import Sizes, Way, balanced
 
 MOST_PIXELS = 256
 """Output pixels of a tile at most: what more of them could still save is less than a hundredth."""
+SYMMETRIC = -127
+"""The least weight of a symmetric range."""
 LEAST_PIXELS = 12
 """Fewer are tried only where an image has no more."""
 N, H, W, C = range(4)
@@ -24,30 +32,58 @@ N, H, W, C = range(4)
 
 @dataclass(frozen=True)
 class Convolution:
-    """What a stage computes, by sizes; see `ConvBox` for `blocks`.
+    """What a stage computes, by sizes; see `ConvBox` for `blocks` and `pitch`.
 
     size : of the results [N,H,W,C].
+    image : rows and columns of the input.
+    padding : (top, bottom, left, right).
     signed : whether input and result are int8, else uint8.
     residual : whether another branch is added.
+    read : whether the results leave as float32.
+    packed : whether no weight is -128.
     """
 
     size: tuple[int, int, int, int]
+    image: tuple[int, int]
     channels: int
     kernel: tuple[int, int]
     stride: tuple[int, int]
     padding: tuple[int, int, int, int]
     blocks: tuple[int, int]
+    pitch: tuple[int, int]
     signed: tuple[bool, bool]
     residual: bool
+    read: bool
+    packed: bool
+
+    @property
+    def field(self) -> Field:
+        """What its tiles read."""
+        return Field((self.size[H], self.size[W]), self.image, self.kernel, self.stride, self.padding)
+
+    @property
+    def ragged(self) -> bool:
+        """Whether pixels of the input are no whole double words: rows are such only together, if at all."""
+        return (self.blocks[0] or self.pitch[0] or self.channels) % DOUBLE != 0
+
+    @property
+    def loose(self) -> bool:
+        """Whether rows of the input begin anywhere in a double word."""
+        return self.ragged and self.image[1] * self.channels % DOUBLE != 0
+
+    def at(self, rows: Span, columns: Span, c: int) -> tuple[ConvBox, tuple[int, int]]:
+        """A tile of these rows, columns and so many channels; and the first row and column of the input it reads."""
+        border, (down, across) = self.field.at(rows, columns)
+        out = rows[1] - rows[0], columns[1] - columns[0]
+        return self._box(out, c, border, self.field.apart(columns)), (down[0], across[0])
 
     def box(self, h: int, w: int, c: int) -> ConvBox:
         """A tile of so many rows, columns and channels, away from the border where it is not a whole axis."""
-        top, left, bottom, right = self.padding
-        down = (top, bottom) if h == self.size[H] else (0, 0)
-        across = (left, right) if w == self.size[W] else (0, 0)
-        border = (down[0], across[0], down[1], across[1])
-        apart = (w < self.size[W], w < self.size[W])
-        return ConvBox((h, w), self.channels, c, self.kernel, self.stride, border, self.blocks, apart)
+        return self._box((h, w), c, *self.field.sized(h, w))
+
+    def _box(self, out: tuple[int, int], c: int, border: Border, apart: tuple[bool, bool]) -> ConvBox:
+        lie = self.blocks, apart, self.pitch
+        return ConvBox(out, self.channels, c, self.kernel, self.stride, border, *lie)
 
 
 def conv2d(setting: Setting, stage: Stage) -> tuple[Way, ...]:
@@ -58,23 +94,33 @@ def conv2d(setting: Setting, stage: Stage) -> tuple[Way, ...]:
 
 def described(setting: Setting, stage: Stage) -> Convolution | None:
     """The sizes of a stage of this kind; None for a convolution that these kernels do not compute."""
-    node = setting.node(stage, "conv2d")
+    node, last = setting.node(stage, "conv2d"), setting.node(stage, "add_q", "requantize")
     assert node is not None
     a: dict[str, Any] = dict(attributes(node))
-    if a["dilation"] != (1, 1) or setting.node(stage, "requantize") is None:
+    graph = setting.lowered.graph
+    kh, kw, channels, _ = graph[node.inputs[1]].type.shape
+    rows = setting.node(stage, "requantize")
+    if a["dilation"] != (1, 1) or last is None or rows is None or ((kh, kw) == (1, 1) and any(a["padding"])):
         return None
-    kh, kw, channels, _ = setting.lowered.graph[node.inputs[1]].type.shape
-    x, result = node.inputs[0], stage.results[0]
+    if setting.scales(stage) or not all(setting.constant(i) for i in (node.inputs[1], *rows.inputs[1:])):
+        return None
+    x, result, read = node.inputs[0], stage.results[0], setting.node(stage, "dequantize") is not None
+    _, *image, _ = graph[x].type.shape
     n, h, w, c = (axis.size for axis in stage.axes)
+    lie = lies(setting, x), (0, c + c % 2 if c % 2 else 0) if read else lies(setting, result)
     return Convolution(
         (n, h, w, c),
+        (image[0], image[1]),
         channels,
         (kh, kw),
         a["stride"],
         a["padding"],
-        (_blocks(setting, x), _blocks(setting, result)),
-        (setting.form(x) == "int8", setting.form(result) == "int8"),
+        (lie[0][0], lie[1][0]),
+        (lie[0][1], lie[1][1]),
+        (setting.form(x) == "int8", last.type.format == "int8"),
         setting.node(stage, "add_q") is not None,
+        read,
+        symmetric(setting, node.inputs[1]),
     )
 
 
@@ -84,31 +130,61 @@ def _ways(setting: Setting, made: Convolution) -> tuple[Way, ...]:
     widths = tuple(width for width in (2, 4) if proved(width, made.channels))
     size, unit = made.size, made.blocks[1] or made.size[C]
 
-    def recipes(sizes: Sizes, stay: frozenset[str]) -> tuple[Recipe, ...]:
-        use = Use(made.signed, "x" in stay, "w" in stay, made.residual, late=True)
-        return setting.quickest(every(made.box(*sizes[1:]), setting.room, use, widths), stay)
+    def use(stay: frozenset[str]) -> Use:
+        same = "x" in stay, "w" in stay
+        return Use(made.signed, *same, made.residual, late=True, loose=made.loose, packed=made.packed)
 
-    ragged = made.channels % 8 != 0  # whose rows are whole double words only together
+    def recipes(sizes: Sizes, stay: frozenset[str]) -> tuple[Recipe, ...]:
+        found = every(made.box(*sizes[1:]), setting.room, use(stay), widths)
+        if made.read:
+            read = (_read(one, made.signed[1]) for one in found)
+            found = tuple(one for one in read if one.dtcm_bytes <= setting.room)
+        return setting.quickest(found, stay)
+
+    def like(sizes: Sizes, stay: frozenset[str], recipe: Recipe) -> Recipe | None:
+        found = alike(made.box(*sizes[1:]), setting.room, use(stay), recipe)
+        if found and made.read:
+            found = _read(found, made.signed[1])
+        return found if found and found.dtcm_bytes <= setting.room else None
+
     operands = (("x", frozenset({N, H, W})), ("w", frozenset({C})), ("r", frozenset({N, H, W, C})))
     tried = balanced(size[C], unit)
     pixels = [
         (h, w)
-        for w in (balanced(size[W]) if not ragged else size[W : W + 1])
+        for w in (balanced(size[W]) if not made.ragged else size[W : W + 1])
         for h in balanced(size[H])
-        if (h * w <= MOST_PIXELS or (ragged and h == 1))
+        if (h * w <= MOST_PIXELS or (made.ragged and h == 1))
         and (h * w >= LEAST_PIXELS or (h, w) == (size[H], size[W]))
     ]
     orders = ((N, H, W, C), (N, C, H, W)) if len(tried) > 1 else ((N, H, W, C),)
     return tuple(
-        Way("conv2d", ((1,), (h,), (w,), tried), operands, recipes, orders, units=(1, 1, 1, unit))
+        Way("conv2d", ((1,), (h,), (w,), tried), operands, recipes, orders, None, (1, 1, 1, unit), like)
         for h, w in _worth(pixels, size[H], size[W], made.kernel)
     )
 
 
-def _blocks(setting: Setting, number: int) -> int:
-    """Channels of a block as the builders of tiles want them: 0 where all of them are one block."""
-    layout = setting.layout(number)
-    return layout.block if layout.block < layout.shape[-1] else 0
+def symmetric(setting: Setting, weights: int) -> bool:
+    """Whether no weight of a constant is -128."""
+    value = setting.lowered.graph.constants[setting.lowered.home(weights)]
+    return isinstance(value, np.ndarray) and int(value.min(initial=0)) >= SYMMETRIC
+
+
+def _read(recipe: Recipe, signed: bool) -> Recipe:
+    """The recipe where all bytes of its results leave as float32."""
+    (count,) = (region.nbytes for region in recipe.regions if region.name == "y")
+    return read_back(recipe, count, signed)
+
+
+def lies(setting: Setting, number: int) -> tuple[int, int]:
+    """Channels of a block as the builders of tiles want them, 0 where all of them are one block; and bytes from pixel
+    to pixel where there are more of them than channels, else 0.
+    """
+    layout, shape = setting.layout(number), setting.lowered.graph[number].type.shape
+    if layout.shape != shape:
+        return 0, 0
+    if layout.block:
+        return (layout.block if layout.block < shape[-1] else 0), 0
+    return 0, layout.row if layout.row > shape[-1] else 0
 
 
 def _worth(

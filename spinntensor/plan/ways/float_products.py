@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -11,10 +10,11 @@ from spinntensor.errors import DTCMError, OperandError
 from spinntensor.graph.graph import Node
 from spinntensor.kernels.block_float import PIECE
 from spinntensor.lower.stage import Stage
-from spinntensor.plan.recipe import Recipe, Region, Transfer
-from spinntensor.plan.recipes import conv_float, reductions
-from spinntensor.plan.recipes.parts import gathered
-from spinntensor.plan.recipes.windows import Conv, adjoint
+from spinntensor.plan.recipe import Recipe
+from spinntensor.plan.recipes import conv_float, sums
+from spinntensor.plan.recipes.conv_float import Weight
+from spinntensor.plan.recipes.windows import Adjoint, Conv
+from spinntensor.plan.ways.lying import padded
 from spinntensor.plan.ways.products import parts_of
 from spinntensor.plan.ways.setting import Setting, attributes
 from spinntensor.plan.ways.way import Sizes, Way, balanced
@@ -33,7 +33,9 @@ def _node(setting: Setting, stage: Stage, name: str) -> Node | None:
     if node is None or setting.form(node.inputs[0]) != "float32":
         return None
     a = attributes(node)
-    return node if a["groups"] == 1 and a["dilation"] == (1, 1) else None
+    if a["groups"] != 1 or a["dilation"] != (1, 1):
+        return None
+    return node if all(padded(setting, i) for i in node.inputs[:2]) else None
 
 
 def _shapes(setting: Setting, node: Node) -> list[tuple[int, ...]]:
@@ -41,9 +43,17 @@ def _shapes(setting: Setting, node: Node) -> list[tuple[int, ...]]:
 
 
 @lru_cache(1 << 12)
-def _best(c: Conv, room: int) -> tuple[Recipe, ...]:
+def _by_input(t: Adjoint, room: int, held: int, wide: bool) -> tuple[Recipe, ...]:
     try:
-        return conv_float.best(c, room)
+        return conv_float.best_by_input(t, room, held, wide)
+    except (DTCMError, OperandError):
+        return ()
+
+
+@lru_cache(1 << 12)
+def _best(c: Conv, room: int, held: int, wide: bool) -> tuple[Recipe, ...]:
+    try:
+        return conv_float.best(c, room, held, wide)
     except (DTCMError, OperandError):
         return ()
 
@@ -55,13 +65,14 @@ def float_conv2d(setting: Setting, stage: Stage) -> tuple[Way, ...]:
         return ()
     a: dict[str, Any] = dict(attributes(node))
     _, w = _shapes(setting, node)
+    columns = stage.axes[W].size
 
     def made(sizes: Sizes, stay: frozenset[str]) -> tuple[Recipe, ...]:
         _, h, wide, c = sizes
-        tile = Conv((h, wide), w[2], c, (w[0], w[1]), a["stride"])
-        return tuple(_part(r, h * wide, c, w[3]) for r in setting.quickest(_best(tile, setting.room), stay))
+        tile = Conv((h, wide), w[2], c, (w[0], w[1]), a["stride"], any(a["padding"]))
+        return setting.quickest(_best(tile, setting.room, w[3], wide == columns), stay)
 
-    return _image_ways(stage, "float32 conv", made, 1)
+    return _image_ways(stage, "float32 conv", made, (1, 1))
 
 
 def float_conv2d_input(setting: Setting, stage: Stage) -> tuple[Way, ...]:
@@ -71,67 +82,25 @@ def float_conv2d_input(setting: Setting, stage: Stage) -> tuple[Way, ...]:
         return ()
     a: dict[str, Any] = dict(attributes(node))
     _, w = _shapes(setting, node)
+    columns = stage.axes[W].size
 
     def made(sizes: Sizes, stay: frozenset[str]) -> tuple[Recipe, ...]:
         _, h, wide, c = sizes
-        (sy, sx) = a["stride"]
-        found = []
-        for one in adjoint(Conv((-(-h // sy), -(-wide // sx)), c, w[3], (w[0], w[1]), a["stride"])):
-            some = setting.quickest(_best(one, setting.room), stay)
-            if not some:
-                return ()
-            found.append(some[0])
-        together = one_after_another(tuple(found))
-        part = _part(together, h * wide, c, w[2])
-        return (part,) if part.dtcm_bytes <= setting.room else ()
+        tile = Adjoint((h, wide), w[3], c, (w[0], w[1]), a["stride"], a["padding"][::2])
+        return setting.quickest(_by_input(tile, setting.room, w[2], wide == columns), stay)
 
-    return _image_ways(stage, "float32 conv by input", made, a["stride"][0])
+    return _image_ways(stage, "float32 conv by input", made, a["stride"])
 
 
-def _part(recipe: Recipe, pixels: int, channels: int, held: int) -> Recipe:
-    """The recipe with its results stored pixel by pixel, where they are a part of the channels in memory."""
-    if channels == held:
-        return recipe
-    nbytes = 4 * pixels * channels
-    stores = tuple(
-        Transfer("y", nbytes, max(t.pieces, pixels)) if t.operand == "y" else t for t in recipe.stores
-    )
-    return replace(recipe, stores=stores)
-
-
-def _image_ways(stage: Stage, name: str, made: Recipes, step: int) -> tuple[Way, ...]:
+def _image_ways(stage: Stage, name: str, made: Recipes, steps: tuple[int, int]) -> tuple[Way, ...]:
     size = tuple(axis.size for axis in stage.axes)
     if 0 in size:
         return ()
-    rows = tuple(h for h in balanced(size[H], step) if h <= MOST_ROWS * step)
-    columns = balanced(size[W], step)[:WIDTHS]
+    rows = tuple(h for h in balanced(size[H], steps[0]) if h <= MOST_ROWS * steps[0])
+    columns = balanced(size[W], steps[1])[:WIDTHS]
     sizes = ((1,), rows, columns, parts_of(size[C], PAIR)[:3])
     operands = (("w", frozenset({C})),)
-    return (Way(name, sizes, operands, made, ((N, H, W, C), (C, N, H, W))),)
-
-
-@lru_cache(1 << 12)
-def one_after_another(recipes: tuple[Recipe, ...]) -> Recipe:
-    """Several recipes on the same regions, as one tile; what they read of x arrives once."""
-    sizes: dict[str, Region] = {}
-    for recipe in recipes:
-        for r in recipe.regions:
-            if r.name not in sizes or sizes[r.name].total < r.total:
-                sizes[r.name] = r
-    first, *others = recipes
-    stores: dict[str, Transfer] = {}
-    for t in (t for r in recipes for t in r.stores):
-        old = stores.get(t.operand, Transfer(t.operand, 0, 0))
-        stores[t.operand] = Transfer(t.operand, old.nbytes + t.nbytes, old.pieces + t.pieces)
-    loads = (*first.loads, *(t for r in others for t in r.loads if t.operand not in ("x", "zeros")))
-    return replace(
-        first,
-        regions=tuple(sizes.values()),
-        calls=gathered(c for r in recipes for c in r.calls),
-        loads=loads,
-        stores=tuple(stores.values()),
-        macs=sum(r.macs for r in recipes),
-    )
+    return (Way(name, sizes, operands, made, ((N, H, W, C), (C, N, H, W)), units=(1, *steps, 1)),)
 
 
 def float_conv2d_weight(setting: Setting, stage: Stage) -> tuple[Way, ...]:
@@ -141,27 +110,30 @@ def float_conv2d_weight(setting: Setting, stage: Stage) -> tuple[Way, ...]:
         return ()
     a: dict[str, Any] = dict(attributes(node))
     x, c = _shapes(setting, node)
-    held = x[3], c[3]
     size = tuple(axis.size for axis in stage.axes)
     pixels = c[1] * c[2]
     split = stage.sums is not None
-    if split and PIECE % pixels:
+    if 0 in size or pixels == 0 or (split and PIECE % pixels):
         return ()
+    (top, _, left, _), (sy, sx) = a["padding"], a["stride"]
+    width = max(left + x[2], (c[2] - 1) * sx + size[1])
+    border = top + max(0, (c[1] - 1) * sy + size[0] - top - x[1])
 
     def made(sizes: Sizes, stay: frozenset[str]) -> tuple[Recipe, ...]:
         ky, kx, channels, outputs = sizes[:4]
-        images = sizes[4] // pixels if split else c[0]
+        images = -(-sizes[4] // pixels) if split else c[0]
+        image, out, held = (x[1], x[2]), (c[1], c[2]), (x[3], c[3])
+        tile = Weight(images, image, out, (ky, kx), (sy, sx), channels, outputs, held, width, border, split)
         try:
-            tile = Conv(c[1:3], channels, outputs, (ky, kx), a["stride"])  # type: ignore[arg-type]  # rows, columns
-            recipe = conv_float.weight_by_rows(tile, images, held)
+            recipe = conv_float.weight(tile)
         except OperandError:
             return ()
         return (recipe,) if recipe.dtcm_bytes <= setting.room else ()
 
     def join(sizes: Sizes, parts: int) -> Recipe | None:
-        ky, kx, channels, outputs = sizes
+        pieces = sizes[0] * sizes[1] * (1 if sizes[3] == size[3] else sizes[2])
         try:
-            return reductions.in_order(parts, ky * kx * channels * outputs, setting.room)
+            return sums.in_order(parts, sizes, pieces, setting.room)
         except DTCMError:
             return None
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from math import prod
+from typing import Any
 
 from spinntensor.errors import DTCMError, OperandError
 from spinntensor.graph.graph import Node
@@ -11,89 +14,129 @@ from spinntensor.lower.stage import Stage
 from spinntensor.plan.layout import DOUBLE
 from spinntensor.plan.recipe import Recipe
 from spinntensor.plan.recipes import moves as recipes
+from spinntensor.plan.recipes.lines import Steps, axes_of, joined
+from spinntensor.plan.recipes.moves import Follow, Moved, Source
 from spinntensor.plan.ways.setting import Setting, attributes
 from spinntensor.plan.ways.tiles import worker_tiles
 from spinntensor.plan.ways.way import Sizes, Way
 
 CONSTANTS = ("fill", "iota")
+EMPTY = ("place", "pad")
+"""Operations whose result has elements that no operand gives; they are 0."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """A stage that moves: its node, how the result follows each operand, and what else a tile wants to know."""
+
+    node: Node
+    item: int
+    full: Sizes
+    row: int
+    sources: tuple[Source, ...]
+
+    def tile(self, sizes: Sizes) -> Moved:
+        """A tile of these sizes."""
+        return Moved(self.item, self.full, sizes, self.row, self.sources, self.node.op in EMPTY)
+
+
+@lru_cache(256)
+def move_of(setting: Setting, stage: Stage) -> Move | None:
+    """What a stage moves; None where channels lie in blocks that are no double words, or two operations share it."""
+    graph = setting.lowered.graph
+    node = graph[stage.nodes[0]]
+    layout = setting.layout(stage.results[0])
+    blocks = [setting.block(i) for i in (*stage.results, *node.inputs)]
+    if len(stage.nodes) != 1 or any(block % DOUBLE for block in blocks):
+        return None
+    try:
+        sources = _sources(setting, node)
+    except OperandError:
+        return None
+    full = tuple(axis.size for axis in stage.axes)
+    if layout.block:
+        return Move(node, layout.item, (*full[:-1], layout.block), layout.block, sources)
+    return Move(node, layout.item, full, layout.row // layout.item, sources)
+
+
+def _sources(setting: Setting, node: Node) -> tuple[Source, ...]:
+    """How the result follows each operand."""
+    graph, given, shape = setting.lowered.graph, attributes(node), node.type.shape
+    found, at = [], 0
+    for number in node.inputs:
+        own = graph[number].type.shape
+        every = [(a,) for a in range(len(own))]
+        steps = joined(axes_of(setting.layout(number), own), own, every, True)
+        made = [_follow(node.op, given, steps, own, shape, axis, at) for axis in range(len(shape))]
+        found.append(tuple(made))
+        at += own[int(str(given["axis"]))] if node.op == "concatenate" else 0
+    return tuple(found)
+
+
+def _follow(
+    op: str, given: Mapping[str, Any], steps: tuple[Steps, ...], own: Sizes, shape: Sizes, axis: int, at: int
+) -> Follow:
+    """How one axis of the result follows an operand; `at`: elements of other operands before it."""
+    if op == "transpose":
+        source = given["axes"][axis]
+        return Follow(_one(steps[source]), own[source])
+    if op == "broadcast_to":
+        source = axis - (len(shape) - len(own))
+        repeated = source < 0 or own[source] == 1 < shape[axis]
+        return Follow((), 1) if repeated else Follow(_one(steps[source]), own[source])
+    first, by = 0, 1
+    if op == "slice":
+        return Follow(_one(steps[axis]), own[axis], given["start"][axis], 0, given["step"][axis])
+    if op == "place":
+        first, by = given["start"][axis], given["step"][axis]
+    if op == "pad":
+        first = given["before"][axis]
+    if op == "concatenate" and axis == given["axis"]:
+        first = at
+    return Follow(_one(steps[axis]), own[axis], first, by)
+
+
+def _one(steps: Steps) -> Steps:
+    """The parts of an axis; an axis of one element has one as well."""
+    return steps or ((1, DOUBLE),)
 
 
 def moves(setting: Setting, stage: Stage) -> tuple[Way, ...]:
-    """One operation that moves; () where its runs are single bytes."""
-    graph = setting.lowered.graph
-    node = graph[stage.nodes[0]]
+    """One operation that moves; () where no kernel brings its elements together."""
     shape = tuple(axis.size for axis in stage.axes)
-    if len(stage.nodes) != 1 or 0 in shape:
+    work = move_of(setting, stage)
+    if work is None or 0 in shape:
         return ()
-    layout = setting.layout(stage.results[0])
-    inside = prod(prod(graph[i].type.shape) for i in node.inputs[:1]) if node.op in ("place", "pad") else 0
-    zeros = prod(shape) - inside if inside else 0
-    made = partial(_recipe, setting, node, shape, layout.item, layout.row, zeros / max(1, prod(shape)))
+    made = partial(_recipes, setting, work)
     order = (tuple(range(len(shape))),)
-    unit = DOUBLE // layout.item
+    unit = DOUBLE // work.item
+    units = work.tile(shape).units
     return tuple(
-        Way(node.op, tuple((s,) for s in sizes), (), made, order)
-        for sizes in worker_tiles(shape, setting.workers, unit)
+        Way(work.node.op, tuple((s,) for s in sizes), (), made, order, units=units)
+        for sizes in _tiles(work, shape, setting.workers, unit)
         if made(sizes, frozenset())
     )
 
 
-def _recipe(
-    setting: Setting,
-    node: Node,
-    shape: Sizes,
-    item: int,
-    row: int,
-    zeros: float,
-    sizes: Sizes,
-    stay: frozenset[str],
-) -> tuple[Recipe, ...]:
-    rows = prod(sizes[:-1])
-    nbytes = rows * row if sizes and sizes[-1] == shape[-1] else prod(sizes) * item
-    try:
-        if node.op in CONSTANTS:
-            return (recipes.fill(max(nbytes, DOUBLE)),)
-        run = _run(setting, node, sizes) * item
-        empty = int(nbytes * zeros) // DOUBLE * DOUBLE
-        return (recipes.move(max(nbytes, DOUBLE), run, item, empty, setting.room),)
-    except (OperandError, DTCMError):
-        return ()
+def _tiles(work: Move, shape: Sizes, workers: int, unit: int) -> tuple[Sizes, ...]:
+    """Tiles to try; of a result in blocks of channels one block wide."""
+    if not shape:
+        return ((),)
+    block = work.full[-1]
+    found = worker_tiles(shape, workers, unit)
+    return tuple(dict.fromkeys((*sizes[:-1], min(sizes[-1], block)) for sizes in found))
 
 
-def _run(setting: Setting, node: Node, sizes: Sizes) -> int:
-    """Elements of a tile that lie side by side before and after."""
-    graph = setting.lowered.graph
-    sources = [graph[i].type.shape for i in node.inputs]
-    a = attributes(node)
-    shape = node.type.shape
-    run = 1
-    for axis in reversed(range(len(shape))):
-        whole, same = sizes[axis] == shape[axis], _same(node.op, a, sources, shape, axis)
-        if not same:
-            return run * _part(node.op, a, sources, sizes, axis)
-        run *= sizes[axis]
-        if not whole:
-            return run
-    return run
-
-
-def _same(op: str, a, sources, shape: Sizes, axis: int) -> bool:
-    """Whether an axis is the operand's own, whole and in its order."""
-    if op == "transpose":
-        return a["axes"][axis] == axis
-    if op == "concatenate":
-        return a["axis"] != axis
-    source = sources[0]
-    at = axis - (len(shape) - len(source))
-    return at >= 0 and source[at] == shape[axis]
-
-
-def _part(op: str, a, sources, sizes: Sizes, axis: int) -> int:
-    """Neighbours along an axis that is not the operand's own."""
-    if op == "concatenate":
-        return min(*sizes[axis : axis + 1], *(s[axis] for s in sources))
-    if op in ("place", "slice"):
-        return sizes[axis] if op == "slice" and a["step"][axis] == 1 else (
-            sources[0][axis] if a["step"][axis] == 1 else 1
-        )  # fmt: skip
-    return sources[0][axis] if op == "pad" else 1
+def _recipes(setting: Setting, work: Move, sizes: Sizes, stay: frozenset[str]) -> tuple[Recipe, ...]:
+    nbytes = prod(sizes[:-1]) * work.tile(sizes).width(sizes) * work.item
+    if work.node.op == "fill":
+        return (recipes.fill(nbytes),)
+    if work.node.op == "iota":
+        return (recipes.known(nbytes),)
+    found = []
+    for alone in (True, False):
+        try:
+            found.append(recipes.move(work.tile(sizes), setting.room, alone))
+        except (DTCMError, OperandError):
+            continue
+    return tuple(found)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from itertools import product
+from math import prod
 from typing import Any
 
 from spinntensor.graph.graph import Node
@@ -14,6 +14,7 @@ from spinntensor.lower.stage import Stage
 from spinntensor.plan.recipe import Recipe
 from spinntensor.plan.recipes import sums
 from spinntensor.plan.recipes.bfp16_conv import Tile, fitting
+from spinntensor.plan.ways.lying import magnitudes, padded
 from spinntensor.plan.ways.setting import Setting, attributes
 from spinntensor.plan.ways.way import Sizes, Way, balanced
 
@@ -28,7 +29,9 @@ def _node(setting: Setting, stage: Stage, name: str) -> Node | None:
     if node is None or setting.form(node.inputs[0]) != "bfp16":
         return None
     a = attributes(node)
-    return node if a["groups"] == 1 and a["dilation"] == (1, 1) else None
+    if a["groups"] != 1 or a["dilation"] != (1, 1) or magnitudes(setting, node) is None:
+        return None
+    return node if all(padded(setting, i) for i in node.inputs[:2]) else None
 
 
 def _shape(setting: Setting, number: int) -> tuple[int, int, int, int]:
@@ -50,28 +53,16 @@ def bfp16_conv2d(setting: Setting, stage: Stage) -> tuple[Way, ...]:
         return ()
     a: dict[str, Any] = dict(attributes(node))
     x, w = (_shape(setting, i) for i in node.inputs[:2])
-    made = partial(_forward, setting, x, w, a)
+    scale, columns = magnitudes(setting, node), stage.axes[W].size
+    assert scale is not None
+
+    def made(sizes: Sizes, stay: frozenset[str]) -> tuple[Recipe, ...]:
+        n, h, wide, c = sizes
+        tile = Tile(n, x[1:3], (h, wide), w[2], c, w[:2], a["stride"], a["padding"][::2], w[2:])
+        tile = replace(tile, scale=scale, wide=wide == columns)
+        return setting.quickest(fitting("conv2d", tile, setting.room))
+
     return _ways(setting, stage, "bfp16 conv", made, 2)
-
-
-def _forward(
-    setting: Setting, x: Any, w: Any, a: dict[str, Any], sizes: Sizes, stay: frozenset[str]
-) -> tuple[Recipe, ...]:
-    n, h, wide, c = sizes
-    kernel = (w[0], w[1])
-    tile = Tile(
-        n,
-        x[1:3],
-        (h, wide),
-        w[2],
-        c,
-        kernel,
-        a["stride"],
-        a["padding"][::2],
-        (w[2], w[3]),
-        a["format"] == "sums",
-    )
-    return setting.quickest(fitting("conv2d", tile, setting.room))
 
 
 def bfp16_conv2d_input(setting: Setting, stage: Stage) -> tuple[Way, ...]:
@@ -81,21 +72,26 @@ def bfp16_conv2d_input(setting: Setting, stage: Stage) -> tuple[Way, ...]:
         return ()
     a: dict[str, Any] = dict(attributes(node))
     c, w = (_shape(setting, i) for i in node.inputs[:2])
+    scale, columns, (sy, sx) = magnitudes(setting, node), stage.axes[W].size, a["stride"]
+    assert scale is not None
 
     def made(sizes: Sizes, stay: frozenset[str]) -> tuple[Recipe, ...]:
         n, h, wide, channels = sizes
-        out = -(-h // a["stride"][0]), -(-wide // a["stride"][1])
+        out = -(-h // sy), -(-wide // sx)
         tile = Tile(n, c[1:3], out, w[3], channels, w[:2], a["stride"], a["padding"][::2], (w[3], w[2]))
-        tile = replace(tile, sums=a["format"] == "sums")
+        tile = replace(tile, scale=scale, wide=wide == columns and wide % sx == 0)
         return setting.quickest(fitting("conv2d_input", tile, setting.room))
 
-    return _ways(setting, stage, "bfp16 conv by input", made, 2)
+    return _ways(setting, stage, "bfp16 conv by input", made, 2, (1, sy, sx, 1))
 
 
-def _ways(setting: Setting, stage: Stage, name: str, made: Recipes, unit: int) -> tuple[Way, ...]:
+def _ways(
+    setting: Setting, stage: Stage, name: str, made: Recipes, unit: int, units: Sizes = ()
+) -> tuple[Way, ...]:
     """Images to workers, then parts of their channels; rows where there are fewer images than workers.
 
-    Parts of a row or two are tried as well: whole rows of many channels may not fit.
+    Parts of a row or two are tried as well: whole rows of many channels may not fit. Axes are cut at multiples of
+    `units`.
     """
     size = tuple(axis.size for axis in stage.axes)
     if 0 in size:
@@ -110,8 +106,10 @@ def _ways(setting: Setting, stage: Stage, name: str, made: Recipes, unit: int) -
                 found.append((n, h, size[W], c))
     for h, wide in product((2 * unit, unit), balanced(size[W], unit)[:6]):
         found += [(1, min(h, size[H]), wide, c) for c in parts_of(size[C], UNIT)[:8:2]]
-    sizes = [tuple((s,) for s in one) for one in found]
-    return tuple(Way(name, s, (), made, ((N, H, W, C),)) for s in sizes)
+    step = units or (1, 1, 1, 1)
+    cut = {tuple(min(-(-s // u) * u, n) for s, u, n in zip(one, step, size, strict=True)) for one in found}
+    sizes = [tuple((s,) for s in one) for one in sorted(cut, reverse=True)]
+    return tuple(Way(name, s, (), made, ((N, H, W, C),), units=units) for s in sizes)
 
 
 def bfp16_conv2d_weight(setting: Setting, stage: Stage) -> tuple[Way, ...]:
@@ -122,14 +120,16 @@ def bfp16_conv2d_weight(setting: Setting, stage: Stage) -> tuple[Way, ...]:
     a: dict[str, Any] = dict(attributes(node))
     x, c = (_shape(setting, i) for i in node.inputs[:2])
     size = tuple(axis.size for axis in stage.axes)
-    held, pixels = (x[3], c[3]), c[1] * c[2]
+    held, pixels, scale = (x[3], c[3]), c[1] * c[2], magnitudes(setting, node)
+    assert scale is not None
+    (top, _, left, _), (sy, sx) = a["padding"], a["stride"]
+    width = max(left + x[2], (c[2] - 1) * sx + size[1])
+    border = top + max(0, (c[1] - 1) * sy + size[0] - top - x[1])
 
     def tile(sizes: Sizes, images: int, part: bool) -> Tile:
         ky, kx, channels, outputs = sizes
-        sums_ = part or a["format"] == "sums"
-        return Tile(
-            images, x[1:3], c[1:3], channels, outputs, (ky, kx), a["stride"], a["padding"][::2], held, sums_
-        )
+        made = Tile(images, x[1:3], c[1:3], channels, outputs, (ky, kx), (sy, sx), (top, left), held, part)
+        return replace(made, scale=scale, width=width, border=border)
 
     def made(sizes: Sizes, stay: frozenset[str]) -> tuple[Recipe, ...]:
         part = len(sizes) > 4
@@ -138,7 +138,8 @@ def bfp16_conv2d_weight(setting: Setting, stage: Stage) -> tuple[Way, ...]:
         return setting.quickest(fitting("conv2d_weight", found, setting.room))
 
     def join(sizes: Sizes, parts: int) -> Recipe | None:
-        return sums.join(parts, sizes, setting.room)
+        pieces = prod(sizes[:2]) * (1 if sizes[3] == size[3] else sizes[2])
+        return sums.join(parts, sizes, pieces, scale, setting.room)
 
     workers, found = setting.workers, []
     cuts = [(ky, kx) for ky in {size[0], 1} for kx in {size[1], 1}]
@@ -170,4 +171,4 @@ def _images(images: int, boxes: int, workers: int) -> list[int]:
     for parts in (2, 4, 8, 16, 32):
         if parts <= images and images % parts == 0 and workers // 2 <= boxes * parts <= 10 * workers:
             found.append(images // parts)
-    return found
+    return found or [images]

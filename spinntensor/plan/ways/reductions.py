@@ -2,75 +2,234 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
 from itertools import pairwise
 from math import prod
 
 from spinntensor.errors import DTCMError, OperandError
 from spinntensor.graph.graph import Node
+from spinntensor.lower.box import Box, Span
 from spinntensor.lower.operations import LARGEST, LARGEST_SUM, MANTISSA
 from spinntensor.lower.stage import Stage
 from spinntensor.plan.layout import DOUBLE
 from spinntensor.plan.recipe import Recipe
+from spinntensor.plan.recipes import maps as blocks
 from spinntensor.plan.recipes import reductions as recipes
-from spinntensor.plan.recipes.chain import Chain
-from spinntensor.plan.recipes.chain_graph import VIEWS, chain_of
+from spinntensor.plan.recipes.chain_graph import VIEWS, Mapped, mapped
+from spinntensor.plan.recipes.lines import Frame, Lines, axes_of, flat, lines_of, units_of
+from spinntensor.plan.recipes.reductions import COLUMNS, ROWS, WHOLE, Reduction
+from spinntensor.plan.ways.maps import operand_lines
 from spinntensor.plan.ways.setting import Setting, attributes
 from spinntensor.plan.ways.tiles import worker_tiles
 from spinntensor.plan.ways.way import Sizes, Way
 
-Made = Callable[[], Recipe]
 TOPS = {LARGEST: "top", MANTISSA: "mantissa", LARGEST_SUM: "top sum"}
 """Magnitudes, by what the recipes call them."""
-WHOLE, ROWS, COLUMNS = "whole", "rows", "columns"
+OPS = frozenset({*TOPS, "sum", "prod", "max", "min", "any", "all", "argmax", "argmin"})
+FREE = frozenset({"max", "min", "any", "all", "top"})
+"""Whose parts are joined in any order, and may end anywhere."""
+GRAIN = 8
+"""Sums are cut at multiples of it, so that parts of the narrowest operand are whole double words."""
 
 
-def reductions(setting: Setting, stage: Stage) -> tuple[Way, ...]:
-    """One reduction with the element-wise operations it reads; () where no kernels do it, or its axes lie mixed."""
+@dataclass(frozen=True, eq=False)
+class Reduce:
+    """A reduction, whatever its tiles.
+
+    Parameters
+    ----------
+    node : that reduces; `shape` is its operand's, `axes` what it reduces, `along` where that lies.
+    nodes : ids of what computes the operand within the stage.
+    """
+
+    setting: Setting
+    stage: Stage
+    node: Node
+    shape: Sizes
+    axes: Sizes
+    along: str
+    nodes: tuple[int, ...]
+
+    @property
+    def op(self) -> str:
+        return TOPS.get(self.node.op, self.node.op)
+
+    @property
+    def form(self) -> str:
+        return self.setting.form(self.node.inputs[0])
+
+    @cached_property
+    def size(self) -> int:
+        """Elements of each result."""
+        return prod(self.shape[a] for a in self.axes)
+
+    @cached_property
+    def together(self) -> tuple[tuple[int, ...], ...]:
+        """The axes of the operand that are taken as one: the reduced ones; axes of size 1 left out."""
+        kept = [(a,) for a, size in enumerate(self.shape) if size > 1 and a not in self.axes]
+        reduced = tuple(a for a in self.axes if self.shape[a] > 1) or self.axes
+        before = sum(a < reduced[0] for (a,) in kept)
+        return (*kept[:before], reduced, *kept[before:])
+
+    @cached_property
+    def place(self) -> int:
+        """Where the reduced axes are among these."""
+        return next(i for i, axes in enumerate(self.together) if axes[0] in self.axes)
+
+    @cached_property
+    def full(self) -> Sizes:
+        """Sizes of these."""
+        return tuple(prod(self.shape[a] for a in axes) for axes in self.together)
+
+    @cached_property
+    def pitch(self) -> int:
+        """Elements in the DTCM from row to row of the last of these axes: padded as the most padded operand is, but for
+        several axes that are reduced together."""
+        last = self.together[-1]
+        if self.along == WHOLE or len(last) > 1:
+            return self.full[-1]
+        graph, layout = self.setting.lowered.graph, self.setting.layout
+        inside = set(self.nodes)
+        operands = [i for n in (*self.nodes, self.node.id) for i in graph[n].inputs if i not in inside]
+        found = [layout(i) for i in operands if graph[i].type.size == prod(self.shape) > self.full[-1]]
+        rows = [one.row // one.item for one in found if not one.block and one.shape[-1] == self.full[-1]]
+        return max(rows, default=self.full[-1])
+
+    @cached_property
+    def units(self) -> Sizes:
+        """Multiples at which each axis of the results is cut."""
+        shape, layout = self._axes, self.setting.layout(self.stage.results[0])
+        return units_of([(layout, shape)], shape)
+
+    @property
+    def _axes(self) -> Sizes:
+        return tuple(axis.size for axis in self.stage.axes)
+
+    def kept(self, sizes: Sizes) -> Sizes:
+        """Of sizes along the stage's axes those that are axes here."""
+        return tuple(size for size, axis in zip(sizes, self.stage.axes, strict=True) if axis.size > 1)
+
+    def mapped(self, tile: Sizes) -> Mapped:
+        """What is reduced, as a chain with one result."""
+        groups = (0, self.place) if self.along == ROWS else (self.place, self.place)
+        graph = self.setting.lowered.graph
+        return mapped(graph, self.nodes, self.node.inputs[:1], self.shape, tile, self.together, groups)
+
+    @lru_cache(1 << 12)  # noqa: B019  # stages are kept as long
+    def on(self, sizes: Sizes, part: int) -> tuple[Reduction, Mapped]:
+        """A tile of results of these sizes, `part` of the sums; OperandError where its values lie otherwise."""
+        kept = self.kept(sizes)
+        tile = (*kept[: self.place], part, *kept[self.place :])
+        frame = Frame(self.full, tile, self.pitch)
+        made = self.mapped(frame.placed)
+        cuts = self.kept(self.units)
+        units = (*cuts[: self.place], GRAIN, *cuts[self.place :])
+        frame = Frame(self.full, tile, self.pitch, made.prefix, units)
+        chain = made.chain
+        loads = tuple(
+            None
+            if leaf is None
+            else operand_lines(
+                self.setting.layout(leaf.node), leaf, value.extent, frame, self.shape, self.together
+            )
+            for leaf, value in zip(made.operands, chain.operands, strict=True)
+        )
+        on = blocks.Elements(frame.each, frame.groups, loads, (None,), frame.pads)
+        way = recipes.way(self.op, self.form, ROWS if self.along == WHOLE else self.along)
+        if way.turned and self.along != COLUMNS:
+            chain = recipes.turned(chain)
+        step = prod(frame.placed[self.place + 1 :]) if self.along == COLUMNS else frame.placed[-1]
+        step = 1 if self.along == WHOLE else step
+        result = self._result(sizes, part, way.result, frame.groups * step)
+        return Reduction(self.op, self.form, self.along, chain, on, part, step, result), made
+
+    def _result(self, sizes: Sizes, part: int, item: int, columns: int) -> Lines:
+        """The lines of the results; of partial ones those side by side that are joined."""
+        if part < self.size:
+            return flat(item, columns if self.along == COLUMNS else 1)
+        return self.result(sizes, item, self.pitch if self.along == COLUMNS else 0)
+
+    def result(self, sizes: Sizes, item: int, pitch: int = 0) -> Lines:
+        """The lines of results whose rows lie `pitch` apart, or side by side by 0."""
+        shape, layout = self._axes, self.setting.layout(self.stage.results[0])
+        last = shape[-1] if shape else 1
+        frame = Frame(shape, sizes, pitch if pitch and last > 1 else last, 0, self.units)
+        return lines_of(item, axes_of(layout, shape), frame)
+
+    def box(self, box: Box, sums: Span | None) -> Box:
+        """The axes here of a box of the results and a part of the sums."""
+        kept = [span for span, axis in zip(box, self.stage.axes, strict=True) if axis.size > 1]
+        return (*kept[: self.place], sums or (0, self.size), *kept[self.place :])
+
+    @property
+    def parted(self) -> bool:
+        """Whether parts of the sums, and what they are joined to, lie side by side: no groups, no padding between."""
+        if self.place or (len(self.full) > 2 and self.pitch != self.full[-1]):
+            return False
+        lines = self.result(self._axes, recipes.way(self.op, self.form, COLUMNS).result)
+        return lines.direct and lines.count == 1
+
+
+@lru_cache(256)
+def reduction_of(setting: Setting, stage: Stage) -> Reduce | None:
+    """The reduction of a stage; None where it reduces axes that lie mixed."""
     graph = setting.lowered.graph
     (node,) = [graph[i] for i in stage.nodes if graph[i].op in OPS]
     shape = graph[node.inputs[0]].type.shape
     axes = reduced_axes(node, len(shape))
     along = _along(shape, axes)
     if 0 in shape or not along:
-        return ()
+        return None
     op, form = TOPS.get(node.op, node.op), setting.form(node.inputs[0])
+    if along == WHOLE and (op, form) in recipes.REDUCTIONS and not recipes.REDUCTIONS[op, form].columns:
+        along = ROWS
+    behind = {i for i in stage.results if graph[i].op in VIEWS}
+    nodes = tuple(i for i in stage.nodes if i != node.id and i not in behind)
+    return Reduce(setting, stage, node, shape, axes, along, nodes)
+
+
+def reductions(setting: Setting, stage: Stage) -> tuple[Way, ...]:
+    """One reduction with the element-wise operations it reads; () where no kernels do it, or its axes lie mixed."""
+    work = reduction_of(setting, stage)
+    if work is None:
+        return ()
     try:
-        recipes.way(op, form, ROWS if along == WHOLE else along)
-        chain = _chain(setting, stage, node, shape, shape)
+        way = recipes.way(work.op, work.form, ROWS if work.along == WHOLE else work.along)
+        blocks.planned(work.mapped(work.full).chain)
+        units = work.units
     except OperandError:
         return ()
     kept = tuple(axis.size for axis in stage.axes)
-    size = prod(shape[i] for i in axes)
-    box = _Box(setting, stage, node, shape, axes, along, op, form)
+    unit = DOUBLE // min(DOUBLE, way.result)
     order = tuple(range(len(kept)))
-    found = []
-    if along == ROWS or stage.sums is None:
-        unit = DOUBLE // min(DOUBLE, recipes.way(op, form, ROWS if along == WHOLE else along).result)
-        for sizes in worker_tiles(kept, setting.workers, unit):
-            found.append(_way(along, sizes, (), box.one, order))
-        return tuple(found)
-    assert chain is not None and stage.sums.size == size
-    for part in _parts(size, stage.sums.unit, setting.workers):
-        sums = len(kept)
-        cut = partial(box.one, part=part)
-        found.append(_way(along, (*kept, part), (), cut, (*order, sums), box.join))
-    return tuple(found)
-
-
-OPS = frozenset({*TOPS, "sum", "prod", "max", "min", "any", "all", "argmax", "argmin"})
-
-
-def _way(
-    along: str,
-    sizes: Sizes,
-    operands: tuple[tuple[str, frozenset[int]], ...],
-    recipe: Callable[[Sizes, frozenset[str]], tuple[Recipe, ...]],
-    order: tuple[int, ...],
-    join: Callable[[Sizes, int], Recipe | None] | None = None,
-) -> Way:
-    return Way(f"{along} reduced", tuple((s,) for s in sizes), operands, recipe, (order,), join)
+    split = (stage.sums is not None and work.along != ROWS) * (1,)
+    recipe, join = partial(_recipe, work), partial(_join, work)
+    found = [
+        (*tile, *((work.size,) * len(split)))
+        for tile in (worker_tiles(kept, setting.workers, unit) if kept else ((),))
+    ]
+    ways = [
+        Way(
+            f"{work.along} reduced",
+            tuple((s,) for s in sizes),
+            (),
+            recipe,
+            ((*order, *((len(kept),) * len(split))),),
+            join if split else None,
+            (*units, *split),
+        )
+        for sizes in found
+    ]
+    if split and work.parted:
+        assert stage.sums is not None and stage.sums.size == work.size
+        for part in _parts(work, stage.sums.unit):
+            sizes = tuple((s,) for s in (*kept, part))
+            ways.append(
+                Way(f"{work.along} in parts", sizes, (), recipe, ((*order, len(kept)),), join, (*units, part))
+            )
+    return tuple(way for way in ways if recipe(tuple(s for (s,) in way.sizes), frozenset()))
 
 
 def reduced_axes(node: Node, rank: int) -> tuple[int, ...]:
@@ -90,102 +249,40 @@ def _along(shape: tuple[int, ...], axes: tuple[int, ...]) -> str:
     if all(flags):
         return WHOLE
     if not any(flags):
-        return ""
+        return COLUMNS  # of one element each
     turns = sum(a != b for a, b in pairwise(flags))
     if flags[-1]:
         return ROWS if turns == 1 else ""
     return COLUMNS if turns <= 2 else ""
 
 
-def _parts(size: int, unit: int, workers: int) -> tuple[int, ...]:
-    """How much of the sums a tile takes: all, or equal parts for all workers or half or a quarter of them."""
-    found = [size]
-    for count in (workers, workers // 2, workers // 4):
-        part = -(-size // max(1, count))
-        part = -(-part // unit) * unit
-        if part < size:
-            found.append(part)
-    return tuple(dict.fromkeys(found))
+def _parts(work: Reduce, unit: int) -> Iterator[int]:
+    """How much of the sums a tile takes: equal parts for all workers or half or a quarter of them. A part of sums of
+    float32 is a power of two, and so a whole subtree; only the last may be shorter."""
+    found: dict[int, None] = {}
+    for count in (work.setting.workers, work.setting.workers // 2, work.setting.workers // 4):
+        part = -(-work.size // max(1, count))
+        if work.op in FREE:
+            found[-(-part // GRAIN) * GRAIN] = None
+        else:
+            least = max(unit, GRAIN)
+            found[max(least, 1 << part.bit_length() - 1)] = None
+            found[max(least, 1 << (part - 1).bit_length())] = None
+    yield from (part for part in found if part < work.size)
 
 
-def _chain(
-    setting: Setting, stage: Stage, node: Node, shape: tuple[int, ...], tile: tuple[int, ...]
-) -> Chain | None:
-    """What is reduced, as a chain with one result."""
-    graph = setting.lowered.graph
-    behind = {i for i in stage.results if graph[i].op in VIEWS}
-    nodes = [i for i in stage.nodes if i != node.id and i not in behind]
-    return chain_of(graph, nodes, node.inputs[:1], shape, tile)[0]
+def _recipe(work: Reduce, sizes: Sizes, stay: frozenset[str]) -> tuple[Recipe, ...]:
+    """Of a tile: a part of the sums, or all of them."""
+    kept, part = (sizes[:-1], sizes[-1]) if len(sizes) > len(work.stage.axes) else (sizes, work.size)
+    try:
+        return (recipes.recipe(work.on(kept, part)[0], work.setting.room),)
+    except (DTCMError, OperandError):
+        return ()
 
 
-class _Box:
-    """Recipes of one reduction by the sizes of its results, and of its sums where they are cut."""
-
-    def __init__(
-        self,
-        setting: Setting,
-        stage: Stage,
-        node: Node,
-        shape: tuple[int, ...],
-        axes: tuple[int, ...],
-        along: str,
-        op: str,
-        form: str,
-    ) -> None:
-        self.setting, self.along, self.op, self.form = setting, along, op, form
-        self.shape, self.axes = shape, axes
-        self.size = prod(shape[i] for i in axes)
-        self.unit = stage.sums.unit if stage.sums else 1
-        self.chain = partial(_chain, setting, stage, node, shape)
-
-    def one(self, sizes: Sizes, stay: frozenset[str], part: int = 0) -> tuple[Recipe, ...]:
-        """Of a tile: `part` of the sums, or all of them."""
-        kept = iter(sizes)
-        results = prod(sizes[: len(self.shape) - len(self.axes)]) if not part else prod(sizes[:-1])
-        whole_kept = prod(self.shape) // self.size
-        tile = list(self.shape)
-        free = [i for i in range(len(self.shape)) if i not in self.axes]
-        if len(sizes) - bool(part) == len(free):
-            for i, size in zip(free, kept, strict=False):
-                tile[i] = size
-        part = part or self.size
-        last = next((i for i in reversed(range(len(self.shape))) if self.shape[i] > 1), 0)
-        columns = tile[last]
-        run = 0 if results == whole_kept or self.along == ROWS else columns
-        try:
-            chain = self.chain(tuple(tile))
-            if self.along == ROWS:
-                return (recipes.rows(self.op, results, self.size, self.form, chain, run, self.setting.room),)
-            if self.along == WHOLE:
-                made = recipes.whole(self.op, part, self.form, chain, 0, self.setting.room, self._left(part))
-                return (made,)
-            return (
-                recipes.columns(
-                    self.op,
-                    part,
-                    columns,
-                    self.form,
-                    chain,
-                    max(1, results // columns),
-                    run,
-                    self.setting.room,
-                    self._left(part),
-                ),
-            )
-        except DTCMError:
-            return ()
-
-    def _left(self, part: int) -> int:
-        """Subtrees that a part of the sums leaves: one, or the most that lie between two multiples of the unit."""
-        if self.op != "sum" or part == self.size or (self.size % part == 0 and part & (part - 1) == 0):
-            return 1
-        return 2 * (-(-part // self.unit)).bit_length()
-
-    def join(self, sizes: Sizes, parts: int) -> Recipe | None:
-        """Of joining what `parts` tiles left of a box of results."""
-        part = -(-self.size // parts)
-        part = -(-part // self.unit) * self.unit
-        try:
-            return recipes.join(self.op, parts * self._left(part), prod(sizes), self.form, self.setting.room)
-        except (DTCMError, OperandError):
-            return None
+def _join(work: Reduce, sizes: Sizes, parts: int) -> Recipe | None:
+    """Of joining what `parts` tiles left of a box of results."""
+    try:
+        return recipes.join(work.op, parts, prod(sizes), work.form, work.setting.room)
+    except (DTCMError, OperandError):
+        return None

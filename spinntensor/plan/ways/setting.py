@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from spinntensor.graph.graph import INPUT, VARIABLE, Node
+from spinntensor.graph.graph import CONSTANT, INPUT, VARIABLE, Node
 from spinntensor.lower.stage import Lowered, Stage
 from spinntensor.machine.facts import Facts
 from spinntensor.ops.operation import family
 from spinntensor.plan.cost import tile_cost
-from spinntensor.plan.layout import ITEM_BYTES, Layout, block_of
+from spinntensor.plan.layout import DOUBLE, ITEM_BYTES, Layout, block_of
 from spinntensor.plan.recipe import Recipe
 from spinntensor.plan.recipes.parts import ROOM
 
@@ -51,7 +51,11 @@ class Setting:
 
     @cached_property
     def blocked(self) -> frozenset[int]:
-        """Values that lie in blocks of channels: images of bytes that no host and no other shape of them sees."""
+        """Values that lie in blocks of channels: images of bytes that no host and no other shape of them sees.
+
+        Images without whole double words of channels lie pixel by pixel with padding, as kernels of windows take them;
+        but not what is made of float32, whose own pixels have none, and read by convolutions alone.
+        """
         graph, lowered = self.lowered.graph, self.lowered
         fixed = {lowered.home(i) for i in graph.outputs}
         fixed |= {n.id for n in graph.nodes if n.op in (INPUT, VARIABLE)}
@@ -63,7 +67,18 @@ class Setting:
         return frozenset(
             i
             for i in lowered.maker
-            if len(graph[i].type.shape) == IMAGE and graph[i].type.format in BYTES and i not in fixed
+            if len(graph[i].type.shape) == IMAGE
+            and graph[i].type.format in BYTES
+            and (graph[i].type.shape[-1] % DOUBLE == 0 or self._plain(i))
+            and i not in fixed
+        )
+
+    def _plain(self, number: int) -> bool:
+        """Whether a value is quantised, and read by convolutions alone, whose kernels take pixels of any size."""
+        graph = self.lowered.graph
+        users = [graph[i] for i in graph.users[number]]
+        return graph[number].op == "quantize" and all(
+            user.op == "conv2d" and dict(user.attributes)["groups"] == 1 for user in users
         )
 
     def node(self, stage: Stage, *names: str) -> Node | None:
@@ -74,6 +89,25 @@ class Setting:
     def form(self, number: int) -> str:
         """Format of a value, without its description."""
         return family(self.lowered.graph[number].type.format)
+
+    def scales(self, stage: Stage) -> bool:
+        """Whether the results of a stage become float32 by more than one scale and zero point."""
+        node = self.node(stage, "dequantize")
+        return node is not None and attributes(node).get("axis") is not None
+
+    def parts(self, number: int, block: int) -> int:
+        """In how many parts each pixel moves of a tile with `block` channels side by side, pixels in whole double words
+        of channels, to or from where a value lies with other blocks or distances; 0 where it need not move by itself.
+        """
+        layout = self.layout(number)
+        other = layout.block or layout.shape[-1]
+        if other == block:
+            return int(not layout.block and layout.row != layout.item * (block + -block % DOUBLE))
+        return -(-block // other)
+
+    def constant(self, number: int) -> bool:
+        """Whether a value is known before anything runs."""
+        return self.lowered.graph[self.lowered.home(number)].op == CONSTANT
 
     def quickest(self, recipes: Iterable[Recipe], stay: frozenset[str] = frozenset()) -> tuple[Recipe, ...]:
         """Of recipes by the same kernels the one that takes the least in a row of tiles, when some operands stay."""

@@ -27,6 +27,8 @@ class Way:
     join : of joining the partial sums of a box of some sizes from so many parts; None where sums are not cut.
     units : multiples at which each axis is cut, where its kernels need larger ones than the stage does; () for none.
     orders : orders of the axes, slowest first, that are worth trying.
+    alike : a recipe of a tile of some sizes whose constants are packed as those of a given recipe, so that they lie in
+        SDRAM once for both; None where there is none, or for ways whose constants all recipes pack alike.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Way:
     orders: tuple[tuple[int, ...], ...]
     join: Callable[[Sizes, int], Recipe | None] | None = None
     units: Sizes = ()
+    alike: Callable[[Sizes, frozenset[str], Recipe], Recipe | None] | None = None
 
     def combinations(self) -> Iterator[Sizes]:
         """All sizes of a tile."""

@@ -1,0 +1,88 @@
+"""The rows of commands of a plan: what each worker does in each of its shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from spinntensor.graph.graph import Graph
+from spinntensor.image.constants import Constants
+from spinntensor.image.counts import Counts
+from spinntensor.image.emit import table
+from spinntensor.image.emit.action import TileCode
+from spinntensor.image.emit.site import Site
+from spinntensor.image.places import Places
+from spinntensor.lower.stage import Lowered
+from spinntensor.machine.geometry import Machine
+from spinntensor.plan.keep import lowered_with
+from spinntensor.plan.layout import DOUBLE
+from spinntensor.plan.plan import Plan
+from spinntensor.plan.share import JOIN, Share
+from spinntensor.plan.ways.setting import Setting
+
+
+@dataclass(frozen=True, eq=False)
+class Sites:
+    """A plan's stages as emitters see them.
+
+    Parameters
+    ----------
+    plan, lowered : what is emitted.
+    setting : how values lie.
+    sites : of each stage.
+    places, constants : where values lie, and what lies in SDRAM from the start.
+    counts : where tiles say what they clamped or lost.
+    """
+
+    plan: Plan
+    lowered: Lowered
+    setting: Setting
+    sites: tuple[Site, ...]
+    places: Places
+    constants: Constants
+    counts: Counts
+
+    def tiles(self, share: Share) -> Iterator[TileCode]:
+        """The tiles of a share, in its worker's order."""
+        site = self.sites[share.stage]
+        if share.step == JOIN:
+            for box, worker in site.cut.joins():
+                if worker == share.worker:
+                    yield table.join(site, box)
+            return
+        for task, worker in site.cut:
+            if worker == share.worker:
+                yield table.tile(site, task)
+
+
+def sites_of(plan: Plan, graph: Graph, machine: Machine) -> Sites:
+    """The stages of a plan of `graph` on `machine`; constants are put behind everything else in SDRAM."""
+    lowered = lowered_with(graph, plan.recomputed)
+    setting = Setting(lowered, machine.facts, machine.workers)
+    homes = {b.node for b in plan.buffers if b.node >= 0} | set(lowered.maker)
+    places = Places(lowered, plan.buffers, {i: setting.layout(i) for i in homes})
+    constants = Constants(plan.totals.sdram_bytes + -plan.totals.sdram_bytes % DOUBLE, _free(plan))
+    phases = [layer.phase for layer in plan.layers]
+    counts = Counts(constants, places, phases, 1 if graph.updates else 2)
+    made = tuple(
+        Site(
+            setting,
+            stage,
+            layer.cut,
+            places,
+            constants,
+            dict(layer.recipes),
+            dict(layer.joins),
+            counts,
+            layer.phase,
+        )
+        for stage, layer in zip(lowered.stages, plan.layers, strict=True)
+    )
+    return Sites(plan, lowered, setting, made, places, constants, counts)
+
+
+def _free(plan: Plan) -> Iterator[tuple[int, int]]:
+    """What a plan keeps free for packed constants, programs and code: they are put there one by one."""
+    for buffer in plan.buffers:
+        if buffer.node < 0 and buffer.role in ("weights", "program", "code"):
+            yield buffer.address, buffer.address + buffer.nbytes

@@ -1,0 +1,40 @@
+"""Small graphs on an emulated chip, for the tests of sessions and runners."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from planning import small
+
+from spinntensor.image.image import image_of
+from spinntensor.machine.geometry import ROOT, chip
+from spinntensor.plan.planner import plan
+
+
+def where(dead=(), **figures):
+    """A chip without some of its cores, and with other figures."""
+    made = chip().with_(**figures) if figures else chip()
+    return made.without(cores={ROOT: list(dead)}) if dead else made
+
+
+@lru_cache(16)
+def image(seed, batch=2, format="int8", objective="throughput", dead=()):
+    """The image of a small random network, and its graph."""
+    graph, machine = small(seed, batch, format), where(dead)
+    made = plan(graph, machine, objective=objective, batch=batch)
+    return image_of(made, graph, machine), graph
+
+
+def values(graph, count, seed=0):
+    """Values of inputs and variables for so many batches; variables stay the same."""
+    rng = np.random.default_rng(seed)
+    held = {n.id: _drawn(rng, n) for n in graph.nodes if n.op == "variable"}
+    return [{n.id: _drawn(rng, n) for n in graph.inputs} | held for _ in range(count)]
+
+
+def _drawn(rng, node):
+    kind = node.type
+    if kind.format == "float32":
+        return rng.random(kind.shape, np.float32) + (kind.shape == ())
+    return rng.integers(0, 3, kind.shape).astype(kind.format)

@@ -1,0 +1,149 @@
+"""Networks of the zoo, the thesis's listings and training steps on an emulated chip: the bits of the host."""
+
+import keras_listings
+import numpy as np
+import pytest
+from keras_listings import LISTINGS, keras_dense, keras_sgd
+
+import spinntensor as st
+from spinntensor import nn
+from spinntensor.machine.record import recording
+from spinntensor.machine.session import Session
+
+pytest.importorskip("unicorn")
+
+LIMIT = 1e-4
+"""The criterion of the listings: the largest difference to Keras."""
+SAMPLES = 16
+
+
+def same(model, x, **options):
+    """A model predicts the same on a chip and on the host; the records of its runs."""
+    with st.counting(), recording() as runs:
+        got = model.predict(x, machine="chip", **options)
+    with st.counting():
+        np.testing.assert_array_equal(got, model.predict(x, machine="host", **options))
+    return runs
+
+
+@pytest.mark.parametrize("format", ["float32", "int8"])
+@pytest.mark.parametrize(
+    ("name", "shape", "count"),
+    [
+        ("mlp", (8, 8, 1), 5),
+        ("lenet5", (28, 28, 1), 2),
+        ("resnet8", (8, 8, 1), 2),
+        ("mobilenetv1", (32, 32, 3), 1),
+        ("resnet20", (8, 8, 3), 1),
+    ],
+)
+def test_networks_of_the_zoo(name, shape, count, format):
+    if (name, format) == ("mobilenetv1", "float32"):
+        pytest.skip("no kernel computes depthwise convolutions of float32")
+    model = nn.models.build(name, input_shape=shape, classes=10)
+    x = np.random.default_rng(0).random((count, *shape), np.float32)
+    if format == "int8":
+        model = model.quantize("int8", calibration=x)
+    assert same(model, x)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("mobilenetv1", (96, 96, 3)),
+        ("resnet18", (64, 64, 3)),
+        ("resnet34", (64, 64, 3)),
+        ("resnet50", (64, 64, 3)),
+        ("resnet101", (64, 64, 3)),
+        ("resnet32", (32, 32, 3)),
+        ("resnet56", (32, 32, 3)),
+    ],
+)
+def test_large_networks_of_the_zoo(name, shape):
+    model = nn.models.build(name, input_shape=shape, classes=10)
+    x = np.random.default_rng(0).random((1, *shape), np.float32)
+    assert same(model.quantize("int8", calibration=x), x)
+
+
+def test_a_perceptron_by_its_sizes():
+    model = nn.mlp((1024,), (10,), 20)
+    x = np.random.default_rng(0).random((32, 10), np.float32)
+    same(model.quantize("int8", calibration=x), x)
+
+
+@pytest.mark.parametrize("name", LISTINGS)
+def test_listings_are_within_the_limit_of_keras(name):
+    recorded = np.load(keras_listings.RECORD)
+    model = LISTINGS[name].network()
+    x = keras_dense.samples(model.inputs[0].shape)[:SAMPLES]
+    found = model.predict(x, machine="chip")
+    assert np.abs(found - recorded[name][:SAMPLES]).max() < LIMIT
+    np.testing.assert_array_equal(found, model.predict(x))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LISTINGS)
+def test_listings_train_on_a_chip_as_keras_does(name):
+    recorded = np.load(keras_listings.RECORD)
+    with st.use("chip"):
+        after = keras_sgd.trained(LISTINGS[name].network())
+    for i, weight in enumerate(after):
+        assert np.abs(weight - recorded[f"{name}_weight_{i}"]).max() < LIMIT
+
+
+def residual():
+    """A network with batch norm and a projected shortcut."""
+    x = nn.Input((8, 8, 1))
+    y = nn.Activation("relu")(nn.BatchNorm()(nn.Conv2D(8, 3, padding="same", use_bias=False)(x)))
+    other = nn.BatchNorm()(nn.Conv2D(16, 1, strides=2, use_bias=False)(y))
+    y = nn.BatchNorm()(nn.Conv2D(16, 3, strides=2, padding="same", use_bias=False)(y))
+    y = nn.Activation("relu")(nn.Add()([y, other]))
+    return nn.Model(x, nn.Dense(10)(nn.GlobalAveragePool()(y)), seed=1)
+
+
+def trained(machine, format, steps, size=8):
+    """Losses and weights after so many steps of SGD on digits."""
+    (x, y), _ = nn.data.digits()
+    model = residual()
+    loss = nn.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(nn.SGD(0.05, momentum=0.9), loss, format=format)
+    with st.use(machine), st.counting():
+        losses = [
+            model.train_on_batch(x[size * i : size * i + size], y[size * i : size * i + size])["loss"]
+            for i in range(steps)
+        ]
+    return losses, model.get_weights()
+
+
+def agree(format, steps):
+    pytest.importorskip("sklearn")
+    host, chip = (trained(machine, format, steps) for machine in ("host", "chip"))
+    assert host[0] == chip[0]
+    for a, b in zip(host[1], chip[1], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("format", ["bfp16", "float32"])
+def test_training_steps_have_the_hosts_bits(format):
+    agree(format, 2)
+
+
+@pytest.mark.slow
+def test_twenty_steps_of_sgd():
+    agree("bfp16", 20)
+
+
+def test_parameters_stay_on_the_chip_between_steps(monkeypatch):
+    pytest.importorskip("sklearn")
+    written = []
+    write = Session.write
+
+    def noted(self, number, value, batch=0):
+        written.append((batch, self.image.sites.lowered.graph[number].op))
+        write(self, number, value, batch)
+
+    monkeypatch.setattr(Session, "write", noted)
+    trained("chip", "bfp16", 2, size=4)
+    assert {op for batch, op in written if batch == 0} == {"input", "variable"}
+    assert {op for batch, op in written if batch == 1} <= {"input"}

@@ -1,0 +1,133 @@
+"""One interface for all executors: the same bits and counts on the host and on an emulated chip."""
+
+import numpy as np
+import pytest
+from chips import values, where
+from planning import small
+
+import spinntensor as st
+from spinntensor import nn
+from spinntensor.errors import GraphError, OperandError
+from spinntensor.machine.current import chosen
+from spinntensor.machine.grammar import Host, parse
+from spinntensor.machine.record import recording
+from spinntensor.machine.runner import ChipRunner, HostRunner, runner
+
+pytest.importorskip("unicorn")
+
+DEAD = (3, 4, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17)
+"""Cores without which a chip has four workers."""
+
+
+def counted(result):
+    """What a run counted, but for what cores do not count."""
+    kept = {
+        n: {k: v for k, v in c.items() if k not in ("saturated", "uncounted")}
+        for n, c in result.counts.items()
+    }
+    return {n: c for n, c in kept.items() if c}
+
+
+def agree(graph, machine, batches=3, **options):
+    """A chip gives what the host gives; the record of its run."""
+    given = values(graph, batches)
+    want = list(HostRunner(graph).run(given))
+    with recording() as runs:
+        got = list(ChipRunner(graph, machine, **options).run(given))
+    assert len(got) == len(want)
+    for mine, theirs in zip(got, want, strict=True):
+        for a, b in zip(mine.outputs, theirs.outputs, strict=True):
+            np.testing.assert_array_equal(np.asarray(a).view(np.uint8), np.asarray(b).view(np.uint8))
+        assert counted(mine) == counted(theirs)
+    return runs[0]
+
+
+PLANS = [
+    pytest.param({}, id="16 workers"),
+    pytest.param({"objective": "latency"}, id="latency"),
+    pytest.param({"dead": DEAD}, id="4 workers"),
+]
+
+
+@pytest.mark.parametrize("options", PLANS)
+@pytest.mark.parametrize("format", ["int8", "float32"])
+@pytest.mark.parametrize("seed", range(3))
+def test_random_networks_have_the_hosts_bits(seed, format, options):
+    options = dict(options)
+    machine = where(options.pop("dead", ()))
+    batch = 1 if "objective" in options else 2
+    record = agree(small(seed, batch, format), machine, **options)
+    assert record.batches == 3 and record.model_cycles > 0
+    assert all(layer.cycles > 0 for layer in record.layers)
+
+
+def test_strict_cores_find_nothing():
+    agree(small(1, 2), where(DEAD), 2, strict=True)
+
+
+def test_quantum_and_threads_change_no_bit_and_threads_no_cycle():
+    graph = small(3, 2)
+    one, two = (agree(graph, where(), threads=n).model_cycles for n in (1, 2))
+    assert one == two
+    agree(graph, where(), quantum=700)
+
+
+def test_results_stream_in_order_over_several_runs():
+    graph = small(0, 2)
+    made, given = ChipRunner(graph, where()), values(graph, 7)
+    want = [r.outputs[0] for r in HostRunner(graph).run(given)]
+    got = [r.outputs[0] for part in (given[:3], given[3:4], given[4:]) for r in made.run(part)]
+    np.testing.assert_array_equal(got, want)
+    assert list(made.run([])) == []
+
+
+def test_multiplies_of_layers_are_at_least_those_of_their_products():
+    graph = small(0, 2)
+    record = agree(graph, where())
+    assert sum(layer.multiplies for layer in record.layers) <= sum(core.multiplies for core in record.cores)
+    for layer, planned in zip(record.layers, record.plan.layers, strict=True):
+        if planned.macs and "winograd" not in planned.recipe.kernel:
+            assert layer.multiplies >= planned.macs
+
+
+def test_a_model_predicts_on_a_chip():
+    x = np.random.default_rng(0).random((5, 8, 8, 1), np.float32)
+    start = nn.Input((8, 8, 1))
+    model = nn.Model(start, nn.Dense(3)(nn.Flatten()(nn.Conv2D(8, 3, activation="relu")(start))))
+    np.testing.assert_array_equal(model.predict(x, machine="chip"), model.predict(x))
+    with st.use("chip"), recording() as runs:
+        got = model.predict(x, batch_size=2)
+    np.testing.assert_array_equal(got, model.predict(x))
+    assert [(one.plan.batch, one.batches) for one in runs] == [(2, 2), (1, 1)]
+
+
+def test_tensors_and_compiled_functions_run_where_they_are_told():
+    a, b = (np.random.default_rng(i).standard_normal((9, 16)).astype(np.float32) for i in range(2))
+    with st.use("chip"), recording() as runs:
+        got = (st.tensor(a) @ st.tensor(b.T)).numpy()
+    np.testing.assert_array_equal(got, (st.tensor(a) @ st.tensor(b.T)).numpy())
+    assert len(runs) == 1
+    with recording() as runs:
+        step = st.compile(lambda x, y: st.relu(x - 0.5 * y), machine="chip")
+        np.testing.assert_array_equal(step(a, b).numpy(), np.maximum(a - np.float32(0.5) * b, 0))
+    assert len(runs) == 1
+
+
+def test_bad_input_is_refused():
+    graph = small(0, 2)
+    given = values(graph, 1)[0]
+    made = ChipRunner(graph, where())
+    number = graph.inputs[0].id
+    with pytest.raises(GraphError, match="no value"):
+        list(made.run([{}]))
+    with pytest.raises(GraphError, match="expected a value of shape"):
+        list(made.run([{number: given[number][:1]}]))
+    with pytest.raises(OperandError, match="expected host or chip"):
+        runner(graph, parse("board:192.168.240.1"))
+
+
+def test_the_machine_in_use():
+    assert chosen() == Host()
+    with st.use("chip") as found:
+        assert chosen() == found and found.name == "chip"
+    assert chosen() == Host() and chosen("chip").name == "chip"

@@ -1,0 +1,141 @@
+"""Runs on an emulated chip under disturbances, and runs that go wrong: nothing is lost, nothing silent."""
+
+import struct
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from chips import image, values
+
+from spinntensor.emulator.disturb import Disturbance
+from spinntensor.machine.failures import CoreDiedError, LostPacketsError, StalledError
+from spinntensor.machine.runner import HostRunner
+from spinntensor.machine.session import Session
+
+pytest.importorskip("unicorn")
+
+DEAD = (3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17)
+"""Cores without which a chip has two workers and a spare one."""
+FEW = (3, 4, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17)
+BATCHES = 2
+
+
+def results(session, graph):
+    given = values(graph, BATCHES)
+    return [outputs[0] for outputs, _ in session.run(given)]
+
+
+def expected(graph):
+    return [r.outputs[0] for r in HostRunner(graph).run(values(graph, BATCHES))]
+
+
+def disturbed(seed):
+    """A random schedule of faults: slow memory and packets, small waits, stalls, late interrupts."""
+    rng = np.random.default_rng(seed)
+    return Disturbance(
+        seed=seed,
+        sdram_factor=float(rng.choice([0.1, 0.3, 1.0])),
+        packet_cycles=int(rng.choice([0, 10, 300])),
+        wait1=int(rng.choice([0x00, 0x01, 0x10, 0x2F, 0x40])) if rng.integers(2) else None,
+        stall_probability=float(rng.choice([0.0, 0.05, 0.3])),
+        stall_cycles=int(rng.choice([100, 3000])),
+        interrupt_delay=int(rng.choice([0, 20, 400])),
+    )
+
+
+def survives(seed):
+    """A run is right, or it stops with an error that names what was lost; which of both."""
+    made, graph = image(1, 2, "int8", "throughput", FEW)
+    try:
+        got = results(Session(made, threads=1, disturbance=disturbed(seed)), graph)
+    except (LostPacketsError, StalledError) as error:
+        assert error.dropped and "packet" in str(error)
+        return False
+    np.testing.assert_array_equal(got, expected(graph))
+    return True
+
+
+@pytest.mark.parametrize("part", range(10))
+def test_disturbed_runs_are_right_or_say_what_was_lost(part):
+    assert any(survives(30 * part + i) for i in range(30))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(100))
+def test_ten_thousand_disturbed_runs(part):
+    assert any(survives(1000 + 100 * part + i) for i in range(100))
+
+
+def test_slow_memory_and_packets_only_take_longer():
+    made, graph = image(1, 2, "int8", "throughput", FEW)
+    plain, slow = Session(made), Session(made, disturbance=Disturbance(sdram_factor=0.1, packet_cycles=12))
+    np.testing.assert_array_equal(results(slow, graph), results(plain, graph))
+    assert slow.ended - slow.began > plain.ended - plain.began
+
+
+def test_a_core_that_dies_is_named_with_its_layer():
+    made, graph = image(1, 2, "int8", "throughput", FEW)
+    session = Session(made)
+    kernel = "gemm_s16_3x3_outer_u32"
+    core = session.chip.core_of(made.workers[2].core)
+    core.place(made.code.entries[kernel], struct.pack("<I", 0xE7F000F0))  # undefined
+    with pytest.raises(CoreDiedError, match="undefined instruction") as caught:
+        results(session, graph)
+    error = caught.value
+    assert error.core == made.workers[2].core and kernel in error.where
+    assert error.layer in {layer.name for layer in made.plan.layers}
+    assert set(error.registers) >= {"r0", "r7", "sp", "lr"}
+
+
+def test_an_image_of_another_version_is_refused_by_the_core():
+    made, graph = image(1, 2, "int8", "throughput", FEW)
+    session = Session(made)
+    program = made.program
+
+    class Other:
+        def __getattr__(self, name):
+            return getattr(made, name)
+
+        def program(self, worker, sdram, batches):
+            return b"\0\0\0\0" + program(worker, sdram, batches)[4:]
+
+    session.image = Other()
+    with pytest.raises(CoreDiedError, match="RUN_LAYOUT"):
+        results(session, graph)
+
+
+def test_a_transfer_to_nowhere_is_named():
+    made, graph = image(1, 2, "int8", "throughput", FEW)
+    session = Session(made)
+    worker = made.workers[1]
+    first = struct.unpack("<I", session.monitor.read(session.sdram + worker.shares + 8, 4))[0]
+    task = session.sdram + first
+    words = bytearray(session.monitor.read(task, worker.task_bytes))
+    words[4:8] = struct.pack("<I", 0x07FF_FFF8)
+    session.monitor.write(task, bytes(words))
+    with pytest.raises(CoreDiedError, match="RUN_DMA_ERROR") as caught:
+        results(session, graph)
+    assert "stop" in caught.value.log and "detail" in caught.value.log
+
+
+def test_a_run_without_doorbells_stands_still_and_says_who_waits():
+    made, graph = image(1, 2, "int8", "throughput", FEW)
+    session = Session(made)
+    session.monitor.clear_routes()
+    with pytest.raises(StalledError, match="who waits for whom") as caught:
+        results(session, graph)
+    assert caught.value.done == 0 and caught.value.expected == BATCHES
+    assert {w.core for w in caught.value.waiting} == {w.core for w in made.workers}
+
+
+def test_shares_are_logged_in_order():
+    made, graph = image(1, 2, "int8", "throughput", FEW)
+    session = Session(made)
+    results(session, graph)
+    taken = session.taken()
+    assert taken
+    for one in taken:
+        assert 0 <= one.start <= one.ready <= one.end and one.dma <= one.end - one.ready
+    for worker in range(len(made.workers)):
+        mine = [one for one in taken if one.worker == worker]
+        assert all(a.end <= b.start for a, b in pairwise(mine))
