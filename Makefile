@@ -1,5 +1,5 @@
 # Everything from a bare checkout: python3 (3.11 or later) and make are all that is needed.
-#   make demo      the doctor, then digits learnt and read, and a photograph through ResNet-50
+#   make demo      the doctor, then digits and a photograph through ResNet-50 on an emulated chip; pages in build/
 #   make test      the fast tests             make test-all  the slow ones too
 #   make bench     kernels, plans, then tensors on the host   make lint   ruff and mypy
 #   make clean     remove what was built, but for .venv
@@ -20,7 +20,8 @@ ARM_SOURCES := $(shell find blas_arm spinntensor/abi spinntensor/image -type f -
 
 demo: $(INSTALLED) $(IMAGES)
 	$(BIN)/spinntensor doctor
-	$(BIN)/python examples/demo.py
+	@mkdir -p build
+	$(BIN)/python examples/demo.py --report build
 
 test: $(INSTALLED) $(IMAGES)
 	$(BIN)/python -m pytest $(ARGS)
@@ -35,6 +36,7 @@ bench: $(PEERS) $(IMAGES)
 	$(BIN)/python bench/products.py
 	$(BIN)/python bench/tensors.py
 	$(BIN)/python bench/resnet_graph.py
+	$(BIN)/python bench/machine.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -12,18 +12,10 @@ import json
 
 import numpy as np
 
-from spinntensor import abi
-from spinntensor.abi.runtime import CREDIT_PORT, PROGRAM, SHARE, SOURCES, TURN, TURNS
-from spinntensor.emulator.chip import Chip
-from spinntensor.emulator.monitor import Monitor
-from spinntensor.emulator.sv import VCPU, VCPU_BYTES
-from spinntensor.image.aplx import aplx
-from spinntensor.image.constants import Constants
 from spinntensor.image.emit.action import Where
-from spinntensor.image.encode import packed, task_bytes, tasks_of
-from spinntensor.image.link import link
 from spinntensor.image.overlap import Call, Move, Row
 from spinntensor.kernels import kernel
+from spinntensor.machine.alone import Alone
 from spinntensor.machine.call import run
 from spinntensor.machine.facts import facts
 from spinntensor.plan.engine import MEASURED, WEIGHTS
@@ -34,7 +26,6 @@ PERIPHERAL = (3, 10)
 """Cycles of a peripheral access at which programs run: two points give what a command computes and what it accesses."""
 
 CALLED, SHAPE = "clamp_s32_x8", {"n": 512}
-CORE, USER0 = 1, 0x70
 
 
 def program(rng: np.random.Generator) -> Row:
@@ -58,45 +49,7 @@ def own(row: Row, peripheral: int) -> float:
     one = kernel(CALLED)
     figures = facts().with_(peripheral_cycles=peripheral)
     called = run(one, one.sample(np.random.default_rng(0), SHAPE, False)).counters.cycles
-    return _awake(row, figures) - called * counts(row)[3]
-
-
-def _awake(row: Row, figures) -> int:
-    """Cycles that a core executes in a run of one batch."""
-    chip = Chip(figures.chip(), threads=1)
-    monitor = Monitor(chip)
-    monitor.boot()
-    code, pool = link(["runtime", CALLED]), Constants(64)
-    sdram = -(-monitor.heap.start // 64) * 64
-    tasks = tasks_of(row, code.entries, pool.put)
-    nbytes = task_bytes(tasks)
-    waits = {name: 0 for name in SHARE.names if name.startswith("wait")}
-    share = {"mark": 0, "phase": 0, "count": len(tasks), "ring": 0, **waits}
-    share["tasks"] = pool.put(packed(tasks, nbytes)).address
-    record = {
-        **dict.fromkeys(PROGRAM.names, 0),
-        "layout": abi.LAYOUT_ID,
-        "sdram": sdram,
-        "shares": pool.put(SHARE.pack(share)).address,
-        "count": 1,
-        "batches": 1,
-        "tables": pool.zeros(4 * SOURCES + TURN.size * TURNS).address,
-        "task_bytes": nbytes,
-    }
-    at = pool.put(PROGRAM.pack(record)).address
-    for address, content in pool.pieces:
-        monitor.write(sdram + address, content)
-    monitor.load(aplx(code.code), [CORE])
-    chip.run()
-    monitor.write(VCPU + VCPU_BYTES * CORE + USER0, (sdram + at).to_bytes(4, "little"))
-    core = chip.core_of(CORE)
-    before = core.awake_cycles
-    monitor.signal("sync0")
-    monitor.message(CORE, CREDIT_PORT, 0, 0, 1)
-    chip.run()
-    if monitor.vcpu(CORE).user[1] != 1:
-        raise RuntimeError(f"the program did not come to its end: {monitor.vcpu(CORE)}")
-    return core.awake_cycles - before
+    return Alone(row, figures.chip()).run() - called * counts(row)[3]
 
 
 def counts(row: Row) -> list[int]:

@@ -34,10 +34,10 @@ static void interrupts_begin(void)
 
 __attribute__((noinline)) static void state_begin(uint32_t argument, volatile struct vcpu *v)
 {
-    volatile uint32_t *word = (volatile uint32_t *)STATE;
     uint32_t time = v->time, iobuf = v->iobuf;
-    for (uint32_t i = 0; i < sizeof(struct state) / 4; i++)
-        word[i] = 0;
+    /* Zeros everywhere but in the stacks: kernels read padding along with values, and it shall always be something. */
+    for (volatile uint32_t *word = (volatile uint32_t *)DTCM_BASE; word < (uint32_t *)(STATE + 1); word++)
+        *word = 0;
     *STACK_END = STACK_FLOOR;
     STATE->vcpu = v;
     for (volatile uint32_t *at = v->r; at < &v->user0; at++)

@@ -86,7 +86,7 @@ LOG = struct(
     "What a share took; model cycles of the core's own timer.",
     ("mark", "uint32_t", "number of the share"),
     ("period", "uint32_t", "counted from 0 in each run"),
-    ("start", "uint32_t", "when the share before was done"),
+    ("start", "uint32_t", "when the core turned to it"),
     ("ready", "uint32_t", "when all doorbells had rung"),
     ("end", "uint32_t", "when all results lay in SDRAM"),
     ("dma", "uint32_t", "cycles of it that were spent waiting for transfers"),

@@ -13,7 +13,7 @@ from itertools import count
 from time import perf_counter
 from typing import Protocol
 
-_INSTRUCTION = 1e-9  # seconds, about
+_INSTRUCTION = 6e-9  # seconds, in kernels with short blocks
 _WORTH = 25e-6  # seconds of instructions of a runner in a round that make helpers worth it
 _SHARE = 0.4  # of a runner's time that must be instructions
 

@@ -3,7 +3,7 @@
 Three rules: a product or window takes the requantisation and the read-back that alone follow it; a reduction takes the
 element-wise nodes that it alone reads; element-wise nodes of one shape that read each other become one map, unless
 something lies between them or too many values would be needed at a time. Constants filled and vectors repeated are
-part of whatever map reads them, and reshapes are other views of the same bytes.
+part of whatever map reads them, and reshapes are other views of the same bytes (but see `spinntensor.lower.views`).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@
 | `reduce` | sums, extremes, products and conditions along axes, with the element-wise operations they alone read |
 | `exponent` | largest magnitudes of whole tensors, which bfp16 is rounded by |
 | `softmax` | rows of softmax |
-| `move` | transposed, sliced, joined, padded, repeated or filled tensors |
+| `move` | transposed, sliced, joined, padded, repeated or filled tensors; reshaped ones where a view does not do |
 | `gather`, `scatter`, `scan`, `random` | `take`, `scatter_add`, `cumsum`, and random tensors |
 
 An epilogue is what follows a product or window and is fused with it: `requantize`, `add_q`, `dequantize`.

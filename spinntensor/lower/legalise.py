@@ -15,9 +15,10 @@ from spinntensor.graph.passes import dead_code
 from spinntensor.graph.verify import verify
 from spinntensor.lower.operations import EXACT, LARGEST, LARGEST_SUM, LOWERED_RULES, MANTISSA, NARROW, ROUND
 from spinntensor.ops.operation import family
+from spinntensor.ops.shape import bfp16_axis
 
-_VIEWS = ("reshape", "transpose")
-"""Operations that leave all mantissas as they are."""
+_VIEWS = ("reshape", "transpose", "broadcast_to")
+"""Operations whose results have the mantissas of their operands."""
 
 
 class _Rewriting:
@@ -31,7 +32,10 @@ class _Rewriting:
         self.next = graph.next_id
 
     def keep(self, node: Node) -> None:
-        """A node as it is."""
+        """A node as it is; a tensor with more axes of size 1 is another view of it."""
+        alone = node.op == "broadcast_to" and node.type.size == self.types[node.inputs[0]].size
+        if alone and bfp16_axis(node.type.format) is None:
+            node = replace(node, op="reshape")
         self.nodes.append(node)
         self.types[node.id] = node.type
         if node.op in _VIEWS:

@@ -17,6 +17,7 @@ from spinntensor.lower.operations import LOWERED_RULES
 from spinntensor.lower.site import Site, Tiling
 from spinntensor.lower.stage import Axis, Lowered, Stage
 from spinntensor.lower.tilings import TILINGS
+from spinntensor.lower.views import aliases
 
 EPILOGUE = ("requantize", "dequantize")
 """What may follow a product or window in its stage, without the sum of two branches."""
@@ -53,7 +54,8 @@ class _Staging:
         self.members = {number: list(g.members) for number, g in groups.found.items()}
         self.kinds = {number: g.kind for number, g in groups.found.items()}
         self.of = dict(groups.of)
-        self.alias = {n.id: n.inputs[0] for n in self.graph.nodes if n.op == "reshape"}
+        self.own = fusion.kinds
+        self.alias = aliases(self.graph, self.own)
         self.inputs: dict[int, tuple[int, ...]] = {}
         self.nodes: dict[int, tuple[int, ...]] = {}
         self.results: dict[int, tuple[int, ...]] = {}
@@ -89,7 +91,7 @@ class _Staging:
         return number
 
     def _read(self, number: int) -> None:
-        """The nodes that a stage computes, free ones included, and those that it reads."""
+        """The nodes that a stage computes, free ones included, and those that it reads; products read all of theirs."""
         ours = set(self.members[number])
         free = self.kinds[number] in (MAP, *WITH_PROLOGUE, *WITH_EPILOGUE)
         inside: dict[int, bool] = {}
@@ -110,8 +112,9 @@ class _Staging:
 
         found, reads, stack = set(ours), dict[int, None](), sorted(ours, key=self._place.__getitem__)
         while stack:
-            for i in self.graph[stack.pop(0)].inputs:
-                if not computed(i):
+            reader = stack.pop(0)
+            for i in self.graph[reader].inputs:
+                if self.own[reader] in WITH_EPILOGUE or not computed(i):
                     reads[i] = None
                 elif i not in found:
                     found.add(i)

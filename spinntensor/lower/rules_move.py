@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from spinntensor.lower.box import Box, Span, reshaped, sizes
+from spinntensor.formats.description import Quantized
+from spinntensor.lower.box import Box, Span, count, reshaped, sizes
 from spinntensor.lower.kinds import MOVE, kind
 from spinntensor.lower.operations import LOWERED
 from spinntensor.lower.site import Boxes, Site, Tiling
@@ -34,6 +35,18 @@ def _broadcast_reads(site: Site, box: Box) -> Boxes:
 
 def _reshape_reads(site: Site, box: Box) -> Boxes:
     return (reshaped(box, site.shape, site.types[0].shape),)
+
+
+def _reshape(site: Site, box: Box, operands: list[Value]) -> Any:
+    """The box from the smallest one that holds it, which may have other elements as well."""
+    (x,) = operands
+    old, data = site.types[0].shape, x if isinstance(x, np.ndarray) else x.data
+    if data.size == count(box):
+        return _run(site, x, shape=sizes(box))
+    (read,) = _reshape_reads(site, box)
+    there = np.ravel_multi_index(np.ix_(*(np.arange(*span) for span in box)), site.shape)
+    found = data[tuple(i - at for i, (at, _) in zip(np.unravel_index(there, old), read, strict=True))]
+    return found if isinstance(x, np.ndarray) else Quantized(x.grid, found)
 
 
 def _concatenate_reads(site: Site, box: Box) -> Boxes:
@@ -114,7 +127,7 @@ def _nothing(site: Site, box: Box) -> Boxes:
 TILINGS: dict[str, Tiling] = {
     "fill": _move(_nothing, lambda site, box, operands: _run(site, shape=sizes(box))),
     "iota": _move(_nothing, lambda site, box, operands: np.arange(*box[0])),
-    "reshape": _move(_reshape_reads, lambda site, box, operands: _run(site, *operands, shape=sizes(box))),
+    "reshape": _move(_reshape_reads, _reshape),
     "transpose": _move(_transpose_reads, lambda site, box, operands: _run(site, *operands)),
     "broadcast_to": _move(
         _broadcast_reads, lambda site, box, operands: _run(site, *operands, shape=sizes(box))

@@ -33,8 +33,8 @@ def _up(nbytes: int) -> int:
     return -(-nbytes // ALIGN) * ALIGN
 
 
-def layout(kernel: Kernel, call: Call) -> dict[str, int]:
-    """DTCM address of the argument record (under the name `args`) and of every buffer.
+def layout(kernel: Kernel, call: Call, base: int = memory.OPERANDS_BASE) -> dict[str, int]:
+    """DTCM address of the argument record (under the name `args`) and of every buffer, from `base` on.
 
     Raises DTCMError when they do not fit between the kernels' state block and the stack, and OperandError when the
     call does not give just the fields of the record.
@@ -44,13 +44,13 @@ def layout(kernel: Kernel, call: Call) -> dict[str, int]:
         raise OperandError(
             kernel.name, "call", sorted(fields), sorted(words), "give each field of the record once"
         )
-    addresses, at = {"args": memory.OPERANDS_BASE}, memory.OPERANDS_BASE + _up(kernel.args.size)
+    addresses, at = {"args": base}, base + _up(kernel.args.size)
     for name, buffer in call.buffers.items():
         addresses[name] = at
         at += _up(buffer.nbytes)
     if at > memory.STACK_LIMIT:
         sizes = {name: b.nbytes for name, b in call.buffers.items()}
-        raise DTCMError(kernel.name, at - memory.OPERANDS_BASE, memory.OPERANDS_BYTES, sizes)
+        raise DTCMError(kernel.name, at - base, memory.STACK_LIMIT - base, sizes)
     return addresses
 
 

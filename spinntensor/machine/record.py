@@ -20,7 +20,7 @@ class Taken:
     Parameters
     ----------
     worker, share, period : of the plan.
-    start, ready, end : when the share before was done, when all doorbells had rung, when all results lay in SDRAM.
+    start, ready, end : when the core turned to it, when all doorbells had rung, when all results lay in SDRAM.
     dma : cycles between `ready` and `end` that were spent waiting for transfers.
     calls, moves : kernels entered, transfers started.
     """
@@ -65,7 +65,7 @@ class CoreRecord:
     packets_sent, packets_received : doorbells.
     interrupts : taken.
     dma_bytes : moved.
-    fiq_latency : the longest time that a packet waited for its interrupt, in cycles.
+    fiq_latency : the longest time that a packet waited for its interrupt since the chip was started, in cycles.
     """
 
     core: int

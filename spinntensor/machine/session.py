@@ -6,6 +6,7 @@ hands that on to the others. Several batches are under way, and results come bac
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from time import perf_counter
 
@@ -27,6 +28,8 @@ from spinntensor.machine.record import CoreRecord, Record, Taken, layer_records,
 from spinntensor.ops.operation import Value
 from spinntensor.plan.energy import energy
 
+ENVIRONMENT = "SPINNTENSOR_STRICT"
+"""Whether cores check every access."""
 APPLICATION = 30
 """Application id, as SC&MP knows it."""
 SLICE = 2_000_000
@@ -47,7 +50,8 @@ class Session:
     Parameters
     ----------
     image : what is loaded.
-    quantum, threads, strict, disturbance : of the chip, see `emulator.chip.Chip`.
+    quantum, threads, strict, disturbance : of the chip, see `emulator.chip.Chip`; without a word on it cores are strict
+        where the environment says so (`SPINNTENSOR_STRICT=1`).
     """
 
     def __init__(
@@ -56,10 +60,11 @@ class Session:
         *,
         quantum: int = 10_000,
         threads: int = 2,
-        strict: bool = False,
+        strict: bool | None = None,
         disturbance: Disturbance | None = None,
     ) -> None:
         self.image = image
+        strict = os.environ.get(ENVIRONMENT, "") not in ("", "0") if strict is None else strict
         facts = image.sites.setting.facts.chip()
         self.chip = Chip(facts, quantum=quantum, threads=threads, strict=strict, disturbance=disturbance)
         self.chip.symbols(image.code.symbols)
@@ -127,6 +132,7 @@ class Session:
         before = [self._counted(w.core) for w in image.workers]
         for worker in image.workers:
             self.monitor.write(self.sdram + worker.tables, image.tables(worker, self.batches))
+            self.monitor.write(self.sdram + worker.log, bytes(LOGGED * worker.count * LOG.size))
             self.monitor.write(self.sdram + worker.program, image.program(worker, self.sdram, count))
             self._user(worker.core, 1, 0)
         self.began = self.chip.cycles

@@ -11,22 +11,12 @@ from dataclasses import dataclass
 from math import prod
 
 from spinntensor.lower.box import Box, sizes
+from spinntensor.lower.views import DOUBLE
 
-DOUBLE = 8
-"""Bytes of a double word."""
+__all__ = ["BLOCKS", "DOUBLE", "Layout", "block_of"]
+
 BLOCKS = (64, 32, 16, 8)
 """Channels of a block, by preference."""
-ITEM_BYTES = {
-    "float32": 4,
-    "int32": 4,
-    "int64": 4,
-    "bool": 1,
-    "int8": 1,
-    "uint8": 1,
-    "bfp16": 2,
-    "sums": 8,
-}
-"""Bytes of an element on a core; int64 holds indices there, which fit 32 bits."""
 
 
 def block_of(channels: int) -> int:

@@ -66,6 +66,15 @@ def test_large_networks_of_the_zoo(name, shape):
     assert same(model.quantize("int8", calibration=x), x)
 
 
+@pytest.mark.slow
+def test_resnet50_on_strict_cores():
+    images = nn.data.photographs()
+    some = np.concatenate([nn.data.crops(image, 4) for image in images.values()])
+    model = nn.resnet50(statistics=some).quantize("int8", calibration=some)
+    (run,) = same(model, nn.data.preprocess(images["china"])[None])
+    assert run.model_cycles == pytest.approx(run.predicted_cycles, rel=0.05)
+
+
 def test_a_perceptron_by_its_sizes():
     model = nn.mlp((1024,), (10,), 20)
     x = np.random.default_rng(0).random((32, 10), np.float32)
@@ -86,9 +95,12 @@ def test_listings_are_within_the_limit_of_keras(name):
 @pytest.mark.parametrize("name", LISTINGS)
 def test_listings_train_on_a_chip_as_keras_does(name):
     recorded = np.load(keras_listings.RECORD)
+    model = LISTINGS[name].network()
+    x, y = keras_dense.samples(model.inputs[0].shape), keras_sgd.labels()
+    model.compile(nn.optimizers.SGD(keras_sgd.RATE), "sparse_categorical_crossentropy")
     with st.use("chip"):
-        after = keras_sgd.trained(LISTINGS[name].network())
-    for i, weight in enumerate(after):
+        model.fit(x, y, batch_size=keras_sgd.BATCH, shuffle=False, verbose=0)
+    for i, weight in enumerate(model.get_weights()):
         assert np.abs(weight - recorded[f"{name}_weight_{i}"]).max() < LIMIT
 
 

@@ -61,10 +61,6 @@ def test_random_networks_have_the_hosts_bits(seed, format, options):
     assert all(layer.cycles > 0 for layer in record.layers)
 
 
-def test_strict_cores_find_nothing():
-    agree(small(1, 2), where(DEAD), 2, strict=True)
-
-
 def test_quantum_and_threads_change_no_bit_and_threads_no_cycle():
     graph = small(3, 2)
     one, two = (agree(graph, where(), threads=n).model_cycles for n in (1, 2))

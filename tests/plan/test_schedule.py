@@ -14,11 +14,12 @@ from plan.test_shares import large
 from spinntensor.errors import OperandError, SDRAMError
 from spinntensor.lower.box import cut
 from spinntensor.lower.lowering import lower
+from spinntensor.lower.views import ITEM_BYTES
 from spinntensor.machine.facts import facts
 from spinntensor.nn.models import MODELS
 from spinntensor.nn.workload import inference, training
 from spinntensor.plan.cut import Cut
-from spinntensor.plan.layout import ITEM_BYTES, Layout
+from spinntensor.plan.layout import Layout
 from spinntensor.plan.needs import HOST, rules
 from spinntensor.plan.plan import BODY, INPUT, OUTPUT
 from spinntensor.plan.schedule import (

@@ -307,8 +307,9 @@ def _aligned(item: int, source: Source, places: Sequence[int]) -> bool:
         step = 1 if follow.by == 1 else follow.taken
         apart = [apart for _, apart in follow.steps]
         if apart[-1:] == [item] and place == item and step == 1:
-            found = (follow.first * item % DOUBLE, follow.size * item % DOUBLE) == (0, 0)
-            if not found:
+            inner, _ = follow.steps[-1]
+            found = not any(n * item % DOUBLE for n in (follow.first, follow.size, inner))
+            if not found or any(one % DOUBLE for one in apart[:-1]):
                 return False
         elif any(one % DOUBLE for one in apart) or (place % DOUBLE and follow.most(2) > 1):
             return False
@@ -317,7 +318,7 @@ def _aligned(item: int, source: Source, places: Sequence[int]) -> bool:
 
 @lru_cache(1 << 12)
 def move(work: Moved, room: int = ROOM, alone: bool = False) -> Recipe:
-    """A tile of a result out of other places in SDRAM: slice, place, concatenate, pad, transpose, broadcast_to.
+    """A tile of what lies elsewhere in SDRAM: slice, place, concatenate, pad, transpose, broadcast_to, reshape.
 
     alone : whether the DMA controller does it without a kernel that copies.
 

@@ -66,6 +66,8 @@ def _sources(setting: Setting, node: Node) -> tuple[Source, ...]:
     for number in node.inputs:
         own = graph[number].type.shape
         every = [(a,) for a in range(len(own))]
+        if node.op == "reshape":  # the operand is a view of its own, in the shape of the result
+            own, every = shape, [(a,) for a in range(len(shape))]
         steps = joined(axes_of(setting.layout(number), own), own, every, True)
         made = [_follow(node.op, given, steps, own, shape, axis, at) for axis in range(len(shape))]
         found.append(tuple(made))

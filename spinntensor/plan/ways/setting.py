@@ -8,10 +8,11 @@ from functools import cached_property
 
 from spinntensor.graph.graph import CONSTANT, INPUT, VARIABLE, Node
 from spinntensor.lower.stage import Lowered, Stage
+from spinntensor.lower.views import ITEM_BYTES
 from spinntensor.machine.facts import Facts
 from spinntensor.ops.operation import family
 from spinntensor.plan.cost import tile_cost
-from spinntensor.plan.layout import DOUBLE, ITEM_BYTES, Layout, block_of
+from spinntensor.plan.layout import DOUBLE, Layout, block_of
 from spinntensor.plan.recipe import Recipe
 from spinntensor.plan.recipes.parts import ROOM
 

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import cutting
 import pytest
 from image.emit.stages import walked
+from walking import RANDOM, walk
 
+from spinntensor import nn
 from spinntensor.errors import OperandError
+from spinntensor.kernels.kernel import equal_bits
+from spinntensor.machine import host
+from spinntensor.machine.geometry import chip
+from spinntensor.nn.workload import training
+from spinntensor.plan.partition import OBJECTIVES
+from spinntensor.plan.planner import plan
 
 MOVES = [
     ("transpose", [(72, 17)], {"axes": (1, 0)}),
@@ -50,6 +59,82 @@ def test_images_in_blocks_of_channels_move(channels):
         return b.add("dequantize", part, **grid), b.add("dequantize", turned, **grid)
 
     walked(build)
+
+
+RESHAPED = [
+    ((16, 60, 5), (16, 300)),
+    ((2, 6, 10, 7), (2, 420)),
+    ((7, 3, 3), (63,)),
+    ((2, 7, 7, 3), (2, 7, 21)),
+    ((4, 9, 5), (4, 3, 15)),
+    ((2, 147), (2, 7, 7, 3)),
+    ((105,), (3, 7, 5)),
+    ((3, 1001), (3, 7, 143)),
+]
+
+
+@pytest.mark.parametrize("form", ["float32", "bfp16"])
+@pytest.mark.parametrize("old, new", RESHAPED, ids=str)
+def test_padded_rows_in_another_shape(old, new, form):
+    """A product or convolution reads the shape whose rows lie elsewhere."""
+
+    def build(b, given):
+        rows, k = (1, *new)[-2:]
+        image = len(new) > 2
+        shape = (new[0], *(1,) * (4 - len(new)), *new[1:]) if image else (rows, k)
+        x, w, given_ = given(old), given((1, 3, k, 6) if image else (k, 6)), {}
+        if form == "bfp16":
+            x, w = (b.add("quantize_bfp16", i, axis=None, seed=None) for i in (x, w))
+            given_ = {"format": "float32"}
+        x = b.add("reshape", x, shape=shape)
+        if not image:
+            return (b.add("matmul", x, w, **given_),)
+        given_ |= {"stride": (1, 1), "padding": (0, 0, 0, 0), "dilation": (1, 1), "groups": 1}
+        return (b.add("conv2d", x, w, **given_),)
+
+    made, _ = walked(build)
+    assert [layer.recipe.kernel for layer in made.layers if layer.kind == "move"] == ["copy"]
+
+
+@pytest.mark.parametrize("form", ["bool", "int8"])
+@pytest.mark.parametrize("old, new", [((4, 6, 5), (4, 30)), ((4, 30), (4, 6, 5))], ids=str)
+def test_padded_rows_of_bytes_in_another_shape(old, new, form):
+    def build(b, given):
+        view = b.add("reshape", given(old, form), shape=new)
+        if form == "int8":
+            return (b.add("dequantize", view, scale=(0.5,), zero=(1,)),)
+        return (b.add("where", view, given(new), given(new)),)
+
+    walked(build)
+
+
+FACTORS = [
+    ("broadcast_to", [(8, 1)], {"shape": (8, 4)}),
+    ("fill", [], {"shape": (8, 4), "format": "float32", "value": 1.5}),
+]
+
+
+@pytest.mark.parametrize("op, shapes, given_", FACTORS, ids=str)
+def test_factors_of_products_are_made(op, shapes, given_):
+    def build(b, given):
+        return (b.add("matmul", given((6, 8)), b.add(op, *map(given, shapes), **given_)),)
+
+    walked(build)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("form", ["float32", "bfp16"])
+@pytest.mark.parametrize("activation", ["relu", None])
+def test_training_with_flattened_pixels_of_five_channels(activation, form, objective):
+    layers = [nn.Conv2D(5, 3, activation=activation), nn.Flatten(), nn.Dense(10)]
+    model = nn.Sequential([nn.Input((6, 7, 3)), *layers], seed=1)
+    graph = training(model, form, 2).graph
+    made = plan(graph, chip(), batch=2, objective=objective)
+    values = cutting.values_of(graph)
+    want = host.execute(host.prepare(graph), values)
+    outputs, updates, _ = walk(made, graph, chip(), values, RANDOM)
+    assert all(equal_bits(got, wanted) for got, wanted in zip(outputs, want.outputs, strict=True))
+    assert updates and all(equal_bits(updates[v], want.updates[v]) for v in want.updates)
 
 
 def test_constants_are_made():
