@@ -7,8 +7,10 @@ from functools import lru_cache
 import numpy as np
 from planning import small
 
+from spinntensor import nn
 from spinntensor.image.image import image_of
 from spinntensor.machine.geometry import ROOT, chip
+from spinntensor.nn.workload import inference, training
 from spinntensor.plan.planner import plan
 
 
@@ -26,6 +28,17 @@ def image(seed, batch=2, format="int8", objective="throughput", dead=()):
     return image_of(made, graph, machine), graph
 
 
+@lru_cache(4)
+def tiny(format="int8", dead=(), train=False):
+    """The image of a network that runs in a moment, or of a step that trains it, and its graph."""
+    start = nn.Input((6, 6, 3))
+    x = nn.Conv2D(8, 3, padding="same", activation="relu")(start)
+    x = nn.Activation("relu")(nn.Add()([nn.Conv2D(8, 3, padding="same")(x), x]))
+    model = nn.Model(start, nn.Dense(5)(nn.GlobalAveragePool()(x)), name="tiny", seed=1)
+    graph, machine = (training if train else inference)(model, format, 2).graph, where(dead)
+    return image_of(plan(graph, machine, objective="throughput", batch=2), graph, machine), graph
+
+
 def values(graph, count, seed=0):
     """Values of inputs and variables for so many batches; variables stay the same."""
     rng = np.random.default_rng(seed)
@@ -36,5 +49,5 @@ def values(graph, count, seed=0):
 def _drawn(rng, node):
     kind = node.type
     if kind.format == "float32":
-        return rng.random(kind.shape, np.float32) + (kind.shape == ())
+        return np.asarray(rng.random(kind.shape, np.float32) + (kind.shape == ()))
     return rng.integers(0, 3, kind.shape).astype(kind.format)

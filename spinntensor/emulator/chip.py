@@ -107,15 +107,13 @@ class Chip:
         self.sdram: Bytes = new_sdram(sdram_bytes)
         self.system_ram = SystemRam()
         self.cores = Cores(self._make_core)
-        self.disturber = Disturber(disturbance or Disturbance())
         self.system_controller = SystemController(self._set_interrupts, self._sleeping)
         self.watchdog = Watchdog()
         self.router = Router(
             self.facts, self.cores.find, self._to_monitor, self._hold, self._router_interrupt
         )
-        self.disturber.set_up(self.router, self.facts)
-        capacity = self.facts.sdram_bytes_per_cycle * self.disturber.what.sdram_factor
-        self.contention = Contention(capacity)
+        self.contention = Contention(self.facts.sdram_bytes_per_cycle)
+        self.disturb(disturbance or Disturbance())
         # What a monitor that is no emulated core wants to know: packets for it, and interrupts to its core.
         self.on_packet: Callable[[Packet, int], None] | None = None
         self.on_interrupt: Callable[[int], None] | None = None
@@ -193,6 +191,13 @@ class Chip:
     def post(self, core: int, cycle: int, action: Callable[[int], None]) -> None:
         """Do something between cores at a cycle; ``core`` orders what happens at the same time."""
         self._posted.setdefault(core, []).append((cycle, action))
+
+    def disturb(self, disturbance: Disturbance) -> None:
+        """From now on, this in place of the disturbance before."""
+        self.disturber = Disturber(disturbance)
+        self.disturber.set_up(self.router, self.contention, self.facts)
+        for core in self.cores.made:
+            self.disturber.set_up_core(core)
 
     def stop(self) -> None:
         """End the run after the present stretch."""

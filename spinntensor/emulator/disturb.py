@@ -14,6 +14,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from spinntensor.emulator.chipcore import ChipCore
+    from spinntensor.emulator.contention import Contention
     from spinntensor.emulator.facts import ChipFacts
     from spinntensor.emulator.router import Router
 
@@ -67,10 +68,11 @@ class Disturber:
         self.what = what
         self._random = np.random.default_rng(what.seed)
 
-    def set_up(self, router: Router, facts: ChipFacts) -> None:
-        """Slow the router."""
+    def set_up(self, router: Router, contention: Contention, facts: ChipFacts) -> None:
+        """Slow router and SDRAM."""
         router.extra_cycles = int(self.what.packet_cycles * facts.router_cycle)
         router.wait_override = self.what.wait1
+        contention.bytes_per_cycle = facts.sdram_bytes_per_cycle * self.what.sdram_factor
 
     def set_up_core(self, core: ChipCore) -> None:
         """Slow the core's interrupts."""

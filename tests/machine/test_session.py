@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from chips import image, values
+from chips import image, tiny, values
 
 from spinntensor.emulator.disturb import Disturbance
 from spinntensor.machine.failures import CoreDiedError, LostPacketsError, StalledError
@@ -20,13 +20,13 @@ FEW = (3, 4, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17)
 BATCHES = 2
 
 
-def results(session, graph):
-    given = values(graph, BATCHES)
+def results(session, graph, seed=0):
+    given = values(graph, BATCHES, seed)
     return [outputs[0] for outputs, _ in session.run(given)]
 
 
-def expected(graph):
-    return [r.outputs[0] for r in HostRunner(graph).run(values(graph, BATCHES))]
+def expected(graph, seed=0):
+    return [r.outputs[0] for r in HostRunner(graph).run(values(graph, BATCHES, seed))]
 
 
 def disturbed(seed):
@@ -43,27 +43,47 @@ def disturbed(seed):
     )
 
 
-def survives(seed):
-    """A run is right, or it stops with an error that names what was lost; which of both."""
-    made, graph = image(1, 2, "int8", "throughput", FEW)
-    try:
-        got = results(Session(made, threads=1, strict=False, disturbance=disturbed(seed)), graph)
-    except (LostPacketsError, StalledError) as error:
-        assert error.dropped and "packet" in str(error)
-        return False
-    np.testing.assert_array_equal(got, expected(graph))
-    return True
+def survived(made, graph, seeds):
+    """Runs under random schedules, on one chip until packets are lost there: how many of them came through.
+
+    Each is right, or it stops with an error that names what was lost.
+    """
+    session, wanted, count = None, [expected(graph, i) for i in range(3)], 0
+    for seed in seeds:
+        session = session or Session(made, threads=1)
+        session.chip.disturb(disturbed(seed))
+        try:
+            got = results(session, graph, seed % 3)
+        except (LostPacketsError, StalledError) as error:
+            assert error.dropped and "packet" in str(error)
+            session = None
+        else:
+            np.testing.assert_array_equal(got, wanted[seed % 3], f"schedule {seed}")
+            count += 1
+    return count
 
 
-@pytest.mark.parametrize("part", range(4))
-def test_disturbed_runs_are_right_or_say_what_was_lost(part):
-    assert any([survives(10 * part + i) for i in range(10)])  # all of them run
+SCHEDULES = [("int8", FEW, 50), ("int8", (), 20), ("float32", DEAD, 20), ("bfp16", DEAD, 10)]
+"""Formats, cores that are missing, and schedules of a part."""
+
+
+@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize(("format", "dead", "count"), SCHEDULES)
+def test_disturbed_runs_are_right_or_say_what_was_lost(format, dead, count, part):
+    assert survived(*tiny(format, dead), range(count * part, count * (part + 1))) >= count // 3
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(100))
-def test_ten_thousand_disturbed_runs(part):
-    assert any([survives(1000 + 100 * part + i) for i in range(100)])
+@pytest.mark.parametrize(("format", "dead", "count"), SCHEDULES)
+def test_ten_thousand_disturbed_runs(format, dead, count, part):
+    first = 1000 + count * part
+    assert survived(*tiny(format, dead), range(first, first + count))
+
+
+@pytest.mark.slow
+def test_disturbed_steps_of_training():
+    assert survived(*tiny("bfp16", DEAD, train=True), range(40))
 
 
 def test_slow_memory_and_packets_only_take_longer():
