@@ -73,7 +73,9 @@ def test_a_folder_of_images_from_training_to_names(spinntensor, tmp_path, rng):
     assert code == 0, err
     assert json.loads((tmp_path / "t.json").read_text())["classes"] == ["dark", "light"]
     assert "try: spinntensor run" in out
-    code, out, err = spinntensor("run", path, tmp_path / "photos", "--json", tmp_path / "r.json")
+    code, out, err = spinntensor(
+        "run", path, tmp_path / "photos", "--machine", "host", "--json", tmp_path / "r.json"
+    )
     assert code == 0, err
     found = json.loads((tmp_path / "r.json").read_text())
     assert {e["label"] for e in found["top"]} == {"dark", "light"} and "accuracy" in found
