@@ -138,10 +138,13 @@ def agrees(graph, where=None, batch=1, objective="throughput", whens=(LATE, EARL
     given = values(graph)
     want = host.execute(host.prepare(graph), given)
     for when in whens:
-        outputs, _, _ = walk(made, graph, where, given, when, seed=3)
+        outputs, _, done = walk(made, graph, where, given, when, seed=3)
         for got, expected in zip(outputs, want.outputs, strict=True):
             wrong = np.argwhere(np.asarray(got) != np.asarray(expected))
             assert equal_bits(got, expected), (when, len(wrong), wrong[:5].tolist())
+        uncounted = {n for n, c in done.counts.items() if "uncounted" in c}
+        told = {n: c for n, c in done.counts.items() if n not in uncounted}
+        assert told == {n: dict(c) for n, c in want.counts.items() if c and n not in uncounted}
     return made
 
 

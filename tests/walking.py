@@ -36,6 +36,7 @@ class Chip:
         self.linked = link(sorted(kernels))
         self.core.load(self.linked.code, self.linked.symbols)
         self.calls = 0
+        self.counts = {}  # what was counted, by node, once all is done
 
     def move(self, move, offsets):
         tcm = self.core.memories.find(move.tcm, move.nbytes)
@@ -88,6 +89,7 @@ def walk(plan, graph, where, values, when=LATE, seed=0, batch=0):
     sites = sites_of(plan, graph, where)
     rng = np.random.default_rng(seed)
     rows = [(share, overlapped(tuple(sites.tiles(share)), OPERANDS_AT)) for share in order_of(plan)]
+    clamped = {share.number: sites.clamped(share) for share, _ in rows}
     kernels = {c.kernel for _, row in rows for c in row.commands if not isinstance(c, Move)}
     chip = Chip(sites.constants.end, kernels)
 
@@ -110,7 +112,14 @@ def walk(plan, graph, where, values, when=LATE, seed=0, batch=0):
             content = to_bytes(value, setting.layout(node.id))
             chip.sdram[place(node.id) : place(node.id) + len(content)] = content
     for share, row in rows:
-        run_row(chip, row, offsets(plan.layers[share.stage].phase), when, rng)
+        turned, place_of_counts = offsets(plan.layers[share.stage].phase), clamped[share.number]
+        chip.core.write(memory.CLAMPED, bytes(memory.CLAMPED_BYTES))
+        run_row(chip, row, turned, when, rng)
+        if place_of_counts is not None:
+            at = place_of_counts.address + turned[place_of_counts.turn]
+            words = chip.core.read(memory.CLAMPED, memory.CLAMPED_BYTES)
+            chip.sdram[at : at + len(words)] = np.frombuffer(words, np.uint8)
+    chip.counts = sites.counts.summed(lambda at, n: bytes(chip.sdram[at : at + n]), batch)
 
     def read(number, new=False):
         home = sites.lowered.home(number)

@@ -1,11 +1,13 @@
 /* Plain C: the same rounding from the same row constants as the hand-written kernel, 96-bit products; KERNEL is its name, TYPE its type. */
 #include "abi.h"
+#include "clamped.h"
 
 void KERNEL(const struct requantize *args)
 {
     const int32_t range = (int32_t)args->range, low = args->low, odd = (int32_t)args->odd;
     const uint32_t n = args->n;
     const int32_t step = args->y_step;
+    uint32_t clamped = 0;
     for (uint32_t i = 0; i < args->m; i++) {
         const uint32_t *row = args->rows + 6 * i;
         const int64_t k = (int64_t)((uint64_t)row[2] << 32 | row[1]);
@@ -20,9 +22,11 @@ void KERNEL(const struct requantize *args)
             if (((uint32_t)t0 | ((uint32_t)t & rest)) == 0)
                 q &= ~1;
             q -= odd;
+            clamped += (q > range && args->counts & COUNT_ABOVE) || (q < 0 && args->counts & COUNT_BELOW);
             q = q < 0 ? 0 : q > range ? range : q;
             *(TYPE *)y = (TYPE)(q + low);
             y += step;
         }
     }
+    CLAMPED_NOW[0] += clamped;
 }

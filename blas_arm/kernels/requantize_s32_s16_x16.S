@@ -2,4 +2,4 @@
 #include "asm.h"
 #include "requantize.inc"
 
-    REQUANTIZE requantize_s32_s16_x16, strh
+    REQUANTIZE requantize_s32_s16_x16, strh, 1

@@ -2,4 +2,4 @@
 #include "asm.h"
 #include "requantize.inc"
 
-    REQUANTIZE requantize_s32_s8_x16, strb
+    REQUANTIZE requantize_s32_s8_x16, strb, 1

@@ -1,5 +1,6 @@
 /* Plain C: mean of every channel over all pixels, rounded half to even by a multiplication. */
 #include "abi.h"
+#include "clamped.h"
 
 static inline uint8_t divided(uint32_t sum, const uint32_t *divisor, uint32_t odd)
 {
@@ -8,6 +9,7 @@ static inline uint8_t divided(uint32_t sum, const uint32_t *divisor, uint32_t od
     if ((uint32_t)product < divisor[3])
         q &= ~1;
     q -= (int32_t)odd;
+    CLAMPED_NOW[0] += q < 0 || q > 255;
     return (uint8_t)((q < 0 ? 0 : q > 255 ? 255 : q));
 }
 

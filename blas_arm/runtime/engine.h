@@ -6,6 +6,7 @@
  */
 #ifndef SPINNTENSOR_ENGINE_H
 #define SPINNTENSOR_ENGINE_H
+#include "clamped.h"
 #include "packets.h"
 #include "text.h"
 #include "transfers.h"
@@ -38,6 +39,12 @@ static uint32_t mantissa_of(uint32_t bits)
     if (right <= 0)
         return bits << -right;
     return (bits + (1u << (right - 1)) - 1 + (bits >> right & 1)) >> right;
+}
+
+/* Where a base lies for the batch that is worked on. */
+static inline uint32_t place_of(uint32_t base)
+{
+    return (base & 0x07ffffff) + STATE->turns[base >> 27].at;
 }
 
 /* What OP_WORD makes of words. */
@@ -76,9 +83,7 @@ __attribute__((noinline)) static uint32_t walk_procedure(struct cursor *c, const
         for (;;) {
             uint32_t header = *at, op = header & 255;
             if (op == OP_MOVE) {
-                uint32_t base = task[1 + (header >> 24)];
-                uint32_t system = sdram + (base & 0x07ffffff) + s->turns[base >> 27].at + at[1];
-                move(system, at[2], at[3]);
+                move(sdram + place_of(task[1 + (header >> 24)]) + at[1], at[2], at[3]);
                 log->moves++;
                 at += 4;
             } else if (op == OP_CALL) {
@@ -145,8 +150,12 @@ __attribute__((noinline)) static uint32_t walk_share(const struct share *share, 
             SLEEP_UNTIL(has_rung(wait, period) || s->stray);
     }
     log->ready = now();
-    if (active)
+    if (active) {
+        CLAMPED_NOW[0] = CLAMPED_NOW[1] = 0;
         status = walk_tasks(share, log);
+        if (share->clamped)
+            move(s->program.sdram + place_of(share->clamped), CLAMPED, TO_SDRAM | CLAMPED_BYTES);
+    }
     settle(0);
     if (s->dma_error)
         return RUN_DMA_ERROR;

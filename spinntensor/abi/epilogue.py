@@ -16,6 +16,7 @@ REQUANTIZE = struct(
     ("range", "uint32_t", "high - low of the clamp"),
     ("low", "int32_t", "lower end of the clamp"),
     ("odd", "uint32_t", "(zp - low) & 1: what the rows' constants carry on top, so that ties round to even"),
+    ("counts", "uint32_t", "what is counted in CLAMPED: results above the clamp 1, below 2, both 3"),
 )
 
 RESIDUAL_ADD = struct(
@@ -31,7 +32,12 @@ RESIDUAL_ADD = struct(
     ("range", "uint32_t", "high - low of the clamp"),
     ("low", "int32_t", "lower end of the clamp"),
     ("odd", "uint32_t", "what k carries on top, so that ties round to even: 0 or 1"),
-    ("path", "uint32_t", "0: no ties, 1: ties, 2: ties and odd, 3: a clamp that words of bytes cannot carry"),
+    ("path", "uint32_t", "0: no ties, 1: ties, 2: a clamp that words of bytes cannot carry"),
+    (
+        "counts",
+        "uint32_t",
+        "what is counted in the second word of CLAMPED: results above the clamp 1, below 2, both 3",
+    ),
 )
 
 BIAS_ADD = struct(

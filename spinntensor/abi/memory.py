@@ -14,6 +14,13 @@ DTCM_END = DTCM_BASE + DTCM_BYTES
 STATE_BASE = DTCM_BASE
 STATE_BYTES = 256
 
+# Two words of the state outlive a call: a kernel adds to them the numbers that it clamped and was asked to count.
+CLAMPED_BYTES = 8
+CLAMPED = STATE_BASE + STATE_BYTES - CLAMPED_BYTES
+"""The first is for results of sums (requantisation, means), the second for sums of two branches."""
+ABOVE, BELOW = 1, 2
+"""What a kernel is asked to count: results above its clamp, or below it."""
+
 STACK_BYTES = 2048
 STACK_LIMIT = DTCM_END - STACK_BYTES
 
@@ -26,4 +33,8 @@ CONSTANTS = {
     "STATE_BASE": STATE_BASE,
     "STATE_BYTES": STATE_BYTES,
     "STACK_BYTES": STACK_BYTES,
+    "CLAMPED": CLAMPED,
+    "CLAMPED_BYTES": CLAMPED_BYTES,
+    "COUNT_ABOVE": ABOVE,
+    "COUNT_BELOW": BELOW,
 }

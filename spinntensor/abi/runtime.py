@@ -27,8 +27,8 @@ BLOCK_WORDS = 64
 """Words of a block of commands, fetched by one transfer; no command lies in two blocks."""
 TASK_WORDS = 40
 """Words of a task at most: the procedure, then its bases."""
-SHARE_WAITS = 18
-"""Doorbells that a share may wait for: one for each other worker, and the host's."""
+SHARE_WAITS = 17
+"""Doorbells that a share may wait for: one for each other worker, of 17 beside the monitor, and the host's."""
 TURNS = 32
 """Ways in which addresses move from batch to batch; number 0 stays."""
 SOURCES = 20
@@ -75,6 +75,7 @@ SHARE = struct(
     ("tasks", "uint32_t", "address of its tasks"),
     ("count", "uint32_t", "tasks"),
     ("ring", "uint32_t", "routing key that is sent when all results lie in SDRAM; 0: none"),
+    ("clamped", "uint32_t", "base of the place for what its kernels clamped; 0: nobody asks"),
     ("waits", "uint32_t", "doorbells that it waits for"),
     *(
         (f"wait{i}", "uint32_t", "source << 24 | periods ago << 16 | rings of that period")

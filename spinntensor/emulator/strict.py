@@ -12,6 +12,7 @@ import numpy as np
 from numba import carray, cfunc, types
 
 from spinntensor.abi.memory import (
+    CLAMPED,
     DTCM_BASE,
     DTCM_BYTES,
     DTCM_END,
@@ -157,9 +158,9 @@ class StrictMemory:
         self._itcm[:nbytes], self._itcm[nbytes:] = INITIALISED, 0
 
     def begin(self) -> None:
-        """A call starts: nothing of an earlier one is left in state block and stack."""
+        """A call starts: nothing of an earlier one is left in state block and stack, but for what is counted there."""
         self.state[_KIND] = 0
-        self._dtcm[STATE_BASE - DTCM_BASE :][:STATE_BYTES] &= 0xFF ^ INITIALISED
+        self._dtcm[STATE_BASE - DTCM_BASE : CLAMPED - DTCM_BASE] &= 0xFF ^ INITIALISED
         self._dtcm[self._dtcm & STACK != 0] &= 0xFF ^ INITIALISED
 
     def resume(self) -> None:

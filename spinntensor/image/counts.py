@@ -54,6 +54,8 @@ class Counts:
     places : knows how addresses move from batch to batch.
     phases : of the stages.
     copies : places of each record: as many batches may be under way before the host has read them.
+
+    `uncounted` has the nodes whose kernels clamp without counting, or count padding as well.
     """
 
     def __init__(self, constants: Constants, places: Places, phases: Sequence[int], copies: int) -> None:
@@ -61,6 +63,7 @@ class Counts:
         self.copies = copies
         self._known: dict[object, Where] = {}
         self.table: list[Counted] = []
+        self.uncounted: set[int] = set()
 
     def place(
         self,
@@ -93,8 +96,10 @@ class Counts:
         read : bytes of the SDRAM from an address on.
         batch : whose numbers were counted, from the first of all runs.
         """
-        found: dict[int, Counter[str]] = {}
+        found: dict[int, Counter[str]] = {node: Counter(uncounted=1) for node in self.uncounted}
         for entry in self.table:
+            if entry.node in self.uncounted:
+                continue
             address = entry.address + batch % self.copies * entry.apart
             content = np.frombuffer(read(address, entry.records * entry.stride), np.uint32)
             words = content.reshape(entry.records, -1)[:, entry.offset // 4 :].sum(0, dtype=np.int64)

@@ -48,7 +48,7 @@ def tasks_of(row: Row, entries: Mapping[str, int], put: Callable[[bytes], Where]
         words = _procedure(commands, tile, bases, entries)
         content = b"".join(word.to_bytes(4, "little") for word in words)
         made.append(
-            Task(put(content).address, tuple(_base_word(at, turn) for (_, _, turn), at in bases.items()))
+            Task(put(content).address, tuple(base_word(at, turn) for (_, _, turn), at in bases.items()))
         )
     return made
 
@@ -67,7 +67,8 @@ def packed(tasks: Sequence[Task], nbytes: int) -> bytes:
     return bytes(found)
 
 
-def _base_word(address: int, turn: int) -> int:
+def base_word(address: int, turn: int) -> int:
+    """An address and how it turns, as tasks and shares have them; OperandError for what does not fit a word."""
     if not 0 <= address <= _ADDRESS or turn >= TURNS:
         received = f"address {address:#x}, turn {turn}"
         expected = f"an address below {_ADDRESS + 1:#x} and one of {TURNS} turns"

@@ -14,7 +14,7 @@ from spinntensor.image.aplx import aplx
 from spinntensor.image.bells import CREDIT_KEY, Rings, Route, rings_of
 from spinntensor.image.contents import to_bytes
 from spinntensor.image.emit.action import Where
-from spinntensor.image.encode import packed, task_bytes, tasks_of
+from spinntensor.image.encode import base_word, packed, task_bytes, tasks_of
 from spinntensor.image.link import Linked, link
 from spinntensor.image.overlap import Call, Row, overlapped
 from spinntensor.image.places import Turn
@@ -205,6 +205,7 @@ def _worker(
             len(tasks[share.number]),
             rings,
             phases,
+            sites.clamped(share),
         )
         for share in mine
     )
@@ -221,7 +222,9 @@ def _worker(
     )
 
 
-def _share(share: Share, tasks: int, count: int, rings: Rings, phases: Mapping[int, int]) -> bytes:
+def _share(
+    share: Share, tasks: int, count: int, rings: Rings, phases: Mapping[int, int], clamped: Where | None
+) -> bytes:
     waits = rings.waits[share.number]
     words = {f"wait{i}": waits[i] if i < len(waits) else 0 for i in range(SHARE_WAITS)}
     head = {
@@ -230,6 +233,7 @@ def _share(share: Share, tasks: int, count: int, rings: Rings, phases: Mapping[i
         "tasks": tasks,
         "count": count,
         "ring": rings.keys.get(share.number, 0),
+        "clamped": base_word(clamped.address, clamped.turn) if clamped else 0,
         "waits": len(waits),
     }
     return SHARE.pack({**head, **words})

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from spinntensor.abi.memory import CLAMPED_BYTES
+from spinntensor.abi.struct import WORD
 from spinntensor.graph.graph import Graph
 from spinntensor.image.constants import Constants
 from spinntensor.image.counts import Counts
 from spinntensor.image.emit import table
-from spinntensor.image.emit.action import TileCode
+from spinntensor.image.emit.action import TileCode, Where
 from spinntensor.image.emit.site import Site
 from spinntensor.image.places import Places
 from spinntensor.lower.stage import Lowered
@@ -41,6 +43,18 @@ class Sites:
     places: Places
     constants: Constants
     counts: Counts
+
+    def clamped(self, share: Share) -> Where | None:
+        """Where a share says what its kernels clamped, results and sums of branches; None where nobody asks."""
+        site = self.sites[share.stage]
+        words = {}
+        for offset, names in ((0, ("requantize", "avg_pool_q")), (WORD, ("add_q",))):
+            node = site.node(*names)
+            if node is not None and node.id not in self.counts.uncounted:
+                words[offset] = node.id, node.op, ("saturated",)
+        if not words:
+            return None
+        return self.counts.place((share.stage, ("clamped", share.number)), 1, CLAMPED_BYTES, words)
 
     def tiles(self, share: Share) -> Iterator[TileCode]:
         """The tiles of a share, in its worker's order."""

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 import numpy as np
 from numba import njit
 
+from spinntensor.abi.memory import ABOVE, BELOW
 from spinntensor.abi.vector import AVGPOOL
 from spinntensor.errors import RangeError
 from spinntensor.kernels._mean import border_multiplier, check_scaled, mean_divisor, rounded, scale_divisor
 from spinntensor.kernels._window import LANES, Windows, drawn, given_operands, windows
 from spinntensor.kernels.check import array, word
 from spinntensor.kernels.kernel import Call, Kernel, Operands, Shape, Work, given, room
+from spinntensor.kernels.quantize import limits
+from spinntensor.kernels.requantize_common import beyond
 
 _ROUND = 4
 _LANE = 257
@@ -111,6 +114,14 @@ def declare(name: str, dtype: type) -> Kernel:
         _means(x, y, w.size, w.stride, *w.border[:2], whole, m, zero, zero_out, low, high)
         return y
 
+    def clamped(operands: Operands) -> tuple[int, int]:
+        """Means that leave the range of bytes."""
+        x, w, m, zero, zero_out = placed(operands)
+        every = np.empty((*w.out, x.shape[2]), np.int64)
+        whole = bool(operands["count_border"])
+        _means(x, every, w.size, w.stride, *w.border[:2], whole, m, zero, zero_out, *limits(np.int64))
+        return beyond(every, low, high, ABOVE | BELOW), 0
+
     def features(shape: Shape) -> tuple[float, ...]:
         """Loops from the outside in, rounds and bodies of the unrolled one."""
         w = drawn(shape, (shape["kh"], shape["kw"]), (shape["sh"], shape["sw"]))
@@ -146,4 +157,4 @@ def declare(name: str, dtype: type) -> Kernel:
         {"rows": r, "columns": r, "c": c, "kh": k, "kw": k, "sh": s, "sw": s, "border": b, "mode": int(b > 0)}
         for r, c, k, s, b in ((7, 64, 2, 2, 0), (8, 64, 3, 1, 1), (1, 512, 7, 1, 0))
     )
-    return Kernel(name, AVGPOOL, dims, sample, lower, result, twin, features, work, bench)
+    return Kernel(name, AVGPOOL, dims, sample, lower, result, twin, features, work, bench, clamped)

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 from numba import njit
 
+from spinntensor.abi.memory import ABOVE, BELOW
 from spinntensor.abi.vector import GLOBAL_AVGPOOL
 from spinntensor.kernels._mean import check_scaled, mean_divisor, rounded, scale_divisor
 from spinntensor.kernels._window import LANES
 from spinntensor.kernels.check import array, word
 from spinntensor.kernels.kernel import Call, Kernel, Operands, Shape, Work, given, room
+from spinntensor.kernels.quantize import limits
+from spinntensor.kernels.requantize_common import beyond
 
 _ROUND, _RUN = 8, 256
 
@@ -63,7 +66,7 @@ def declare(name: str, dtype: type) -> Kernel:
             divisor, odd = scale_divisor(pixels, m, zero - low, zero_out - low)
         else:
             divisor = mean_divisor(name, pixels)
-        packed = np.zeros((pixels, LANES * words), dtype)
+        packed = np.full((pixels, LANES * words), zero, dtype)
         packed[:, : x.shape[2]] = x.reshape(pixels, -1)
         divisors = given(np.array(divisor, np.uint32))
         buffers = {"x": given(packed), "y": room(LANES * words, dtype), "divisor": divisors}
@@ -79,6 +82,13 @@ def declare(name: str, dtype: type) -> Kernel:
         _means(x, y, m, zero, zero_out, low, high)
         return y
 
+    def clamped(operands: Operands) -> tuple[int, int]:
+        """Means that leave the range of bytes."""
+        x, m, zero, zero_out = placed(operands)
+        every = np.empty(x.shape[2], np.int64)
+        _means(x, every, m, zero, zero_out, *limits(np.int64))
+        return beyond(every, low, high, ABOVE | BELOW), 0
+
     def features(shape: Shape) -> tuple[float, ...]:
         """Words, runs, rounds and bodies of the unrolled loop."""
         pixels, words = shape["h"] * shape["w"], -(-shape["c"] // LANES)
@@ -91,4 +101,4 @@ def declare(name: str, dtype: type) -> Kernel:
 
     dims = {"h": (1, 20), "w": (1, 20), "c": (1, 9)}
     bench = ({"h": 7, "w": 7, "c": 512}, {"h": 28, "w": 28, "c": 64})
-    return Kernel(name, GLOBAL_AVGPOOL, dims, sample, lower, result, twin, features, work, bench)
+    return Kernel(name, GLOBAL_AVGPOOL, dims, sample, lower, result, twin, features, work, bench, clamped)

@@ -58,11 +58,10 @@ class Windows:
         return (1, rows * columns) if columns == self.padded[1] else self.size
 
     def pack(self, x: np.ndarray, fill: int) -> np.ndarray:
-        """The bordered image in whole words: shape (rows, columns, 4 * words), `fill` in the border."""
+        """The image in whole words: shape (rows, columns, 4 * words), `fill` in the border and behind the channels."""
         (height, width), (rows, columns, channels) = self.padded, self.image
         top, left = self.border[:2]
-        packed = np.zeros((height, width, LANES * self.words), x.dtype)
-        packed[:, :, :channels] = fill
+        packed = np.full((height, width, LANES * self.words), fill, x.dtype)
         packed[top : top + rows, left : left + columns, :channels] = x
         return packed
 

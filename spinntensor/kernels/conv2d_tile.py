@@ -12,7 +12,7 @@ that a chunk has any number of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from spinntensor.kernels.conv2d_geometry import NAME, Conv2d
 from spinntensor.kernels.kernel import Operands, Work
 from spinntensor.kernels.pack_outer import BLOCK, chunks_of, pack_a, pairs_of
 from spinntensor.kernels.quantize import limits, multipliers, requantize_rows
-from spinntensor.kernels.requantize_common import clamp_of
+from spinntensor.kernels.requantize_common import clamp_of, clamp_words, counts_of
 from spinntensor.kernels.requantize_s32 import prove, row_words
 from spinntensor.kernels.tile import At, Fetch, Step, Store, Tile
 from spinntensor.kernels.unpack_s8_outer_u32 import pack, patches
@@ -44,7 +44,8 @@ def tile(conv: Conv2d, operands: Operands) -> Tile:
     # int8 goes through as x + 128, its zero point too; padding reads the zero point
     offset = 128 if x.dtype == np.int8 else 0
     zero = operands["zero"] + offset
-    rows = constants(NAME, w.reshape(conv.out_channels, -1), zero, (bias, m, p), zp, low)
+    clamp = clamp_words(zp, low, high, counts_of(NAME, operands))
+    rows = constants(NAME, w.reshape(conv.out_channels, -1), zero, (bias, m, p), zp, clamp, dtype)
     weights, fixes = _weights(conv, w)
     single = len(conv.chunks) == 1
     sizes = [pairs_of(_taps(chunk)) for chunk in conv.chunks]
@@ -66,16 +67,23 @@ def tile(conv: Conv2d, operands: Operands) -> Tile:
         del regions["w"], regions["patches"]
     if _apart(conv):
         regions["y"] = y_size
-    actions = tuple(_actions(conv, x, zero - offset, weights, fixes, rows, (dtype, zp, low, high)))
+    actions = tuple(_actions(conv, x, zero - offset, weights, fixes, rows, dtype, clamp))
     return Tile(NAME, {name: -(-size // 8) * 8 for name, size in regions.items()}, actions)
 
 
 def constants(
-    name: str, w: np.ndarray, zero: int, factors: tuple[np.ndarray, np.ndarray, np.ndarray], zp: int, low: int
+    name: str,
+    w: np.ndarray,
+    zero: int,
+    factors: tuple[np.ndarray, np.ndarray, np.ndarray],
+    zp: int,
+    clamp: Mapping[str, int],
+    dtype: type,
 ) -> np.ndarray:
     """Constants of requantisation for sums w[M,K] x with bytes x in 0..255, uint32 [M,4], or RangeError.
 
-    `zero` is what x holds for 0, in 0..255; `factors` are bias, m and p.
+    `zero` is what x holds for 0, in 0..255; `factors` are bias, m and p; `clamp` is as `clamp_words` makes it,
+    `dtype` that of the outputs.
     """
     bias, m, p = factors
     flat = w.astype(np.int64)
@@ -84,7 +92,7 @@ def constants(
     if max(bounds) > INT32:
         raise RangeError(name, max(bounds), INT32, "the bound is 255 * sum|w| + |bias|: cut the channels")
     prove(name, bounds, p)
-    return row_words(folded.astype(np.int32), m, p, zp, low, bounds)
+    return row_words(dtype, folded.astype(np.int32), m, p, zp, clamp, bounds)
 
 
 def _apart(conv: Conv2d) -> bool:
@@ -124,8 +132,7 @@ def _weights(conv: Conv2d, w: np.ndarray) -> tuple[dict, dict]:
     return {at: pack(a) for at, a in cut.items()}, {at: patches(a) for at, a in cut.items()}
 
 
-def _actions(conv, x, zero, weights, fixes, rows, output) -> Iterator[Fetch | Step | Store]:
-    dtype, zp, low, high = output
+def _actions(conv, x, zero, weights, fixes, rows, dtype, clamp) -> Iterator[Fetch | Step | Store]:
     signed = x.dtype == np.int8
     if not conv.arriving:
         yield from fetched(conv, x, 0)
@@ -142,7 +149,6 @@ def _actions(conv, x, zero, weights, fixes, rows, output) -> Iterator[Fetch | St
         if any(fix.size for fix in fixes.values()):
             yield Fetch("patches", At("patches"), _joined(fixes))
     single = len(conv.chunks) == 1
-    clamp = {"range": high - low, "low": low, "odd": (zp - low) & 1}
     requantize = f"requantize_s32_{'s8' if dtype == np.int8 else 'u8'}_x16"
     for i, chunk in enumerate(conv.chunks):
         pairs = pairs_of(_taps(chunk))

@@ -19,7 +19,7 @@ from spinntensor.kernels.kernel import Operands
 from spinntensor.kernels.pack_outer import BLOCK, panels
 from spinntensor.kernels.pack_rows import pack_rows
 from spinntensor.kernels.quantize import limits
-from spinntensor.kernels.requantize_common import clamp_of
+from spinntensor.kernels.requantize_common import clamp_of, clamp_words, counts_of
 from spinntensor.kernels.tile import At, Fetch, Step, Store, Tile
 
 NAME = "dense_tile"
@@ -59,7 +59,8 @@ def tile(dense: Dense, operands: Operands) -> Tile:
     """
     x, w, factors, dtype, (zp, low, high) = _checked(dense, operands)
     flip = 0x80 if x.dtype == np.int8 else 0
-    rows = constants(NAME, w, operands["zero"] + flip, factors, zp, low)
+    clamp = clamp_words(zp, low, high, counts_of(NAME, operands))
+    rows = constants(NAME, w, operands["zero"] + flip, factors, zp, clamp, dtype)
     a = _packed(dense, w)
     length = BLOCK * dense.pixel
     sizes = {"x": length, "b": 2 * length + 4, "a": a.nbytes, "rows": rows.nbytes}
@@ -72,7 +73,7 @@ def tile(dense: Dense, operands: Operands) -> Tile:
         Step("gemv_s16_9_u16", _sums(dense)),
         Step(
             f"requantize_s32_{'s8' if dtype == np.int8 else 'u8'}_x16",
-            {**_bytes(dense), "range": high - low, "low": low, "odd": (zp - low) & 1},
+            {**_bytes(dense), **clamp},
         ),
         Store("y", At("y"), (dense.y_pitch,), np.dtype(dtype)),
     ]

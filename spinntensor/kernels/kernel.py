@@ -87,6 +87,8 @@ class Kernel:
     features : `shape -> numbers` whose weighted sum is the model cycles of a call; the weights are in `cycles.json`.
     work : `shape -> Work`.
     bench : shapes of the benchmark lines.
+    clamped : `operands -> (results, sums)`; what the call adds to the words in which kernels count what they clamp
+        (`abi.memory.CLAMPED`).
     """
 
     name: str
@@ -99,6 +101,7 @@ class Kernel:
     features: Callable[[Shape], tuple[float, ...]]
     work: Callable[[Shape], Work]
     bench: tuple[Shape, ...] = field(default=())
+    clamped: Callable[[Operands], tuple[int, int]] = lambda operands: (0, 0)
 
 
 def draw_shape(kernel: Kernel, rng: np.random.Generator, stretch: float = 1.0) -> dict[str, int]:

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from spinntensor.abi.memory import ABOVE, BELOW
 from spinntensor.errors import RangeError
 from spinntensor.kernels.check import array, largest, word
-from spinntensor.kernels.kernel import Buffer, Operands, room
+from spinntensor.kernels.kernel import Buffer, Operands, Shape, room
 from spinntensor.kernels.quantize import limits
 
 
@@ -19,6 +20,22 @@ def clamp_of(name: str, operands: Operands, dtype: Any) -> tuple[int, int, int]:
     zp = word(name, "zp", operands.get("zp", 0), lowest, highest)
     low = word(name, "low", operands.get("low", lowest), lowest, highest)
     return zp, low, word(name, "high", operands.get("high", highest), low, highest)
+
+
+def counts_of(name: str, operands: Operands) -> int:
+    """`counts`: which results that the clamp changes are counted, ABOVE | BELOW (default: both)."""
+    return word(name, "counts", operands.get("counts", ABOVE | BELOW), 0, ABOVE | BELOW)
+
+
+def clamp_words(zp: int, low: int, high: int, counts: int) -> dict[str, int]:
+    """The fields of a record that say how results are clamped, and what of it is counted."""
+    return {"range": high - low, "low": low, "odd": (zp - low) & 1, "counts": counts}
+
+
+def beyond(results: np.ndarray, low: int, high: int, counts: int) -> int:
+    """How many of these results a kernel counts: those above the clamp, or below it, or both."""
+    above, below = int((results > high).sum()), int((results < low).sum())
+    return above * bool(counts & ABOVE) + below * bool(counts & BELOW)
 
 
 def per_row(
@@ -68,10 +85,11 @@ def picked(operands: Operands, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
     return y[:, :rows].T if _of(operands.get("layout"))[0] else y[:, :columns]
 
 
-def sample_clamp(rng: np.random.Generator, dtype: Any, odd: int, relu: int) -> dict[str, int]:
-    """A zero point of the given parity, with the full range or (it is not 0 then) all below it cut off."""
+def sample_clamp(rng: np.random.Generator, dtype: Any, shape: Shape) -> dict[str, int]:
+    """A zero point of the parity `odd`, with the full range or (`relu`; it is not 0 then) all below it cut off."""
+    odd, relu = shape["odd"], shape["relu"]
     lowest, highest = limits(dtype)
     zp = int(rng.integers(lowest, highest)) & ~1 | bool(odd)
     zp += 2 if relu and zp == 0 else 0
     low, high = (zp, int(rng.integers(zp, highest + 1))) if relu else (lowest, highest)
-    return {"zp": zp, "low": low, "high": high}
+    return {"zp": zp, "low": low, "high": high, "counts": shape["counts"] % (ABOVE + BELOW + 1)}

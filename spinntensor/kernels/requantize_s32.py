@@ -2,40 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
 
 from spinntensor.abi.epilogue import REQUANTIZE
+from spinntensor.abi.memory import BELOW
 from spinntensor.errors import RangeError
 from spinntensor.kernels.check import array, word
 from spinntensor.kernels.kernel import Call, Kernel, Operands, Shape, Work, given
 from spinntensor.kernels.quantize import MAX_SHIFT, folded, has_ties, limits, requantize_rows
-from spinntensor.kernels.requantize_common import bounds_of, clamp_of, output, per_row, picked, sample_clamp
+from spinntensor.kernels.requantize_common import (
+    beyond,
+    bounds_of,
+    clamp_of,
+    clamp_words,
+    counts_of,
+    output,
+    per_row,
+    picked,
+    sample_clamp,
+)
 
 UNROLL = 16
-PLAIN, LOW, TIES, ALL, SHIFT = 0, 4, 8, 12, 16
-"""Paths through the code: what all rows need, with `low`, with ties, with both and `odd`, with p too."""
+FAST, ALL = 0, 4
+"""Paths through the code: what most rows need, and everything."""
 
 
 def row_words(
-    bias: np.ndarray, m: np.ndarray, p: np.ndarray, zp: int, low: int, bounds: list[int]
+    dtype: type,
+    bias: np.ndarray,
+    m: np.ndarray,
+    p: np.ndarray,
+    zp: int,
+    clamp: Mapping[str, int],
+    bounds: list[int],
 ) -> np.ndarray:
     """The constants of every row, uint32 [M,4]: K1, K2, m, path | p << 8 (drawn in `requantize.inc`).
 
-    `bounds[i]` limits `|c + bias|` of row i; it decides whether the row can have ties.
+    `bounds[i]` limits `|c + bias|` of row i; it decides whether the row can have ties. `clamp`: see `clamp_words`.
     """
+    low = clamp["low"]
+    simple = clamp["counts"] != BELOW and (low == 0 or limits(dtype)[0] < 0)
     odd = (zp - low) & 1
     rows = []
     for b, mi, pi, bound in zip(bias.tolist(), m.tolist(), p.tolist(), bounds, strict=True):
-        if pi:
-            path = SHIFT
-        elif has_ties(mi, pi, bound):
-            path = ALL if low or odd else TIES
-        else:
-            path = LOW if low else PLAIN
+        path = FAST if simple and not pi and not has_ties(mi, pi, bound) else ALL
         # Without ties the parity does not matter: such a row saves taking `odd` off again.
-        base = zp - low + (odd if path in (ALL, SHIFT) else 0)
+        base = zp - low + (odd if path == ALL else 0)
         rows.append((*folded(b, mi, pi, base), mi, path | pi << 8))
     return np.array(rows, np.uint32)
 
@@ -62,7 +77,7 @@ def checked(name: str, dtype: type, operands: Operands) -> tuple:
 
 
 def lower(name: str, dtype: type, operands: Operands) -> Call:
-    """Pack c[M,N] int32 with bias, m and p (int32 [M]; bias and p may be None), zp and the clamp low..high.
+    """Pack c[M,N] int32 with bias, m and p (int32 [M]; bias and p may be None), zp, the clamp low..high and counts.
 
     `gap` leaves words between rows of c, `layout` says where outputs go (`requantize_common.output`), `bound`
     declares what |c| can reach (from the proof of the product that makes c); else what c holds is taken.
@@ -72,14 +87,15 @@ def lower(name: str, dtype: type, operands: Operands) -> Call:
     prove(name, bounds, p)
     gap = word(name, "gap", operands.get("gap", 0), 0, 1 << 14)
     y, strides = output(name, operands, dtype)
+    clamp = clamp_words(zp, low, high, counts_of(name, operands))
     sizes = {"m": c.shape[0], "n": c.shape[1], "ldc": c.shape[1] + gap}
     return Call(
         {
             "c": given(np.pad(c, ((0, 0), (0, gap)))),
             "y": y,
-            "rows": given(row_words(bias, m, p, zp, low, bounds)),
+            "rows": given(row_words(dtype, bias, m, p, zp, clamp, bounds)),
         },
-        {**sizes, **strides, "range": high - low, "low": low, "odd": (zp - low) & 1},
+        {**sizes, **strides, **clamp},
     )
 
 
@@ -89,6 +105,14 @@ def twin(name: str, dtype: type, operands: Operands) -> np.ndarray:
     y = np.empty(c.shape, dtype)
     requantize_rows(c, bias, m, p, zp, low, high, y)
     return y
+
+
+def clamped(name: str, dtype: type, operands: Operands) -> tuple[int, int]:
+    """What is counted of the results before they are clamped."""
+    c, bias, m, p, zp, low, high = checked(name, dtype, operands)
+    every = np.empty(c.shape, np.int64)
+    requantize_rows(c, bias, m, p, zp, *limits(np.int64), every)
+    return beyond(every, low, high, counts_of(name, operands)), 0
 
 
 def sample(dtype: type, rng: np.random.Generator, shape: Shape, extreme: bool) -> Operands:
@@ -116,7 +140,7 @@ def sample(dtype: type, rng: np.random.Generator, shape: Shape, extreme: bool) -
         "bias": bias if rng.integers(4) else None,
         "m": m,
         "p": p if shifted else None,
-        **sample_clamp(rng, dtype, shape["odd"], shape["relu"]),
+        **sample_clamp(rng, dtype, shape),
         "bound": bound,
         "gap": shape["gap"],
         "layout": {"channels_last": bool(shape["nhwc"]), "gap": shape["gap"]},
@@ -124,36 +148,36 @@ def sample(dtype: type, rng: np.random.Generator, shape: Shape, extreme: bool) -
 
 
 def features(dtype: type, shape: Shape) -> tuple[float, ...]:
-    """Call; unrolled rows, their blocks, the issue cycles of their elements; rows, elements with a shift."""
+    """Call; unrolled rows, their blocks, the issue cycles of their elements; other rows and their elements."""
     rows, n = shape["m"], shape["n"]
-    shifted = min(shape["shifts"], rows)
-    ties = min(shape["ties"], rows - shifted)
-    free = rows - shifted - ties
-    low = bool(shape["relu"] or limits(dtype)[0])
-    issued = free * (10 if low else 9) + ties * (12 if low or shape["odd"] else 10)
-    return 1, rows - shifted, (rows - shifted) * -(-n // UNROLL), issued * n, shifted, shifted * n
+    signed = limits(dtype)[0] < 0
+    every = shape["counts"] % 4 == BELOW or (shape["relu"] and not signed)
+    slow = rows if every else min(shape["ties"] + shape["shifts"], rows)
+    fast = rows - slow
+    return 1, fast, fast * -(-n // UNROLL), fast * (11 if signed else 10) * n, slow, slow * n
 
 
 def work(shape: Shape) -> Work:
-    """9 cycles an element: load, 3 for the multiplication, 2 for rounding, 2 for the clamp, store."""
+    """10 cycles an element: load, 3 for the multiplication, 2 for rounding, 3 to clamp and count, store."""
     elements = shape["m"] * shape["n"]
-    return Work(0, elements, 9 * elements)
+    return Work(0, elements, 10 * elements)
 
 
 def kernel(name: str, dtype: type) -> Kernel:
     """The kernel called `name` whose outputs are of `dtype`."""
-    plain = {"m": 64, "n": 48, "ties": 0, "shifts": 0, "odd": 0, "relu": 0, "gap": 0, "nhwc": 1}
+    plain = {"m": 64, "n": 48, "ties": 0, "shifts": 0, "odd": 0, "relu": 0, "gap": 0, "nhwc": 1, "counts": 3}
     return Kernel(
         name=name,
         args=REQUANTIZE,
         dims={"m": (1, 9), "n": (1, 40), "ties": (0, 9), "shifts": (0, 2)}
-        | {"odd": (0, 1), "relu": (0, 1), "gap": (0, 3), "nhwc": (0, 1)},
+        | {"odd": (0, 1), "relu": (0, 1), "gap": (0, 3), "nhwc": (0, 1), "counts": (0, 3)},
         sample=partial(sample, dtype),
         lower=partial(lower, name, dtype),
         result=picked,
         twin=partial(twin, name, dtype),
         features=partial(features, dtype),
         work=work,
+        clamped=partial(clamped, name, dtype),
         bench=(
             plain,
             plain | {"n": 49},

@@ -12,7 +12,17 @@ from spinntensor.errors import RangeError
 from spinntensor.kernels.check import array, word
 from spinntensor.kernels.kernel import Call, Kernel, Operands, Shape, Work, given
 from spinntensor.kernels.quantize import limits
-from spinntensor.kernels.requantize_common import bounds_of, clamp_of, output, per_row, picked, sample_clamp
+from spinntensor.kernels.requantize_common import (
+    beyond,
+    bounds_of,
+    clamp_of,
+    clamp_words,
+    counts_of,
+    output,
+    per_row,
+    picked,
+    sample_clamp,
+)
 
 BITS = 47
 """|c + bias| stays below 2**47: its product with m then fits 78 of the 96 bits."""
@@ -70,7 +80,7 @@ def lower(name: str, dtype: type, operands: Operands) -> Call:
     sizes = {"m": c.shape[0], "n": c.shape[1], "ldc": c.shape[1] + gap}
     return Call(
         {"c": given(np.pad(c, ((0, 0), (0, gap)))), "y": y, "rows": given(row_words(bias, m, s, zp, low))},
-        {**sizes, **strides, "range": high - low, "low": low, "odd": (zp - low) & 1},
+        {**sizes, **strides, **clamp_words(zp, low, high, counts_of(name, operands))},
     )
 
 
@@ -100,6 +110,14 @@ def twin(name: str, dtype: type, operands: Operands) -> np.ndarray:
     return y
 
 
+def clamped(name: str, dtype: type, operands: Operands) -> tuple[int, int]:
+    """What is counted of the results before they are clamped."""
+    c, bias, m, s, zp, low, high = checked(name, dtype, operands)
+    every = np.empty(c.shape, np.int64)
+    _requantize(c, bias, m, s, zp, *limits(np.int64), every)
+    return beyond(every, low, high, counts_of(name, operands)), 0
+
+
 def sample(dtype: type, rng: np.random.Generator, shape: Shape, extreme: bool) -> Operands:
     (rows, columns), (lowest, highest) = (shape["m"], shape["n"]), limits(dtype)
     bound = 1 << BITS - 1 if extreme else 1 << int(rng.integers(34, 44))
@@ -118,7 +136,7 @@ def sample(dtype: type, rng: np.random.Generator, shape: Shape, extreme: bool) -
         "bias": bias if rng.integers(4) else None,
         "m": m,
         "s": s,
-        **sample_clamp(rng, dtype, shape["odd"], shape["relu"]),
+        **sample_clamp(rng, dtype, shape),
         "gap": shape["gap"],
         "layout": {"channels_last": bool(shape["nhwc"]), "gap": shape["gap"]},
     }
@@ -130,23 +148,25 @@ def features(shape: Shape) -> tuple[float, ...]:
 
 
 def work(shape: Shape) -> Work:
-    """25 cycles an element: 2 loads, 10 for the sum of 96 bits, 7 for its quotient, 5 to clamp, store."""
+    """29 cycles an element: 2 loads, 10 for the sum of 96 bits, 7 for its quotient, 9 to clamp and count, store."""
     elements = shape["m"] * shape["n"]
-    return Work(0, elements, 25 * elements)
+    return Work(0, elements, 29 * elements)
 
 
 def kernel(name: str, dtype: type) -> Kernel:
     """The kernel called `name` whose outputs are of `dtype`."""
-    plain = {"m": 32, "n": 48, "odd": 0, "relu": 0, "gap": 0, "nhwc": 1}
+    plain = {"m": 32, "n": 48, "odd": 0, "relu": 0, "gap": 0, "nhwc": 1, "counts": 3}
     return Kernel(
         name=name,
         args=REQUANTIZE,
-        dims={"m": (1, 9), "n": (1, 40), "odd": (0, 1), "relu": (0, 1), "gap": (0, 3), "nhwc": (0, 1)},
+        dims={"m": (1, 9), "n": (1, 40), "odd": (0, 1), "relu": (0, 1)}
+        | {"gap": (0, 3), "nhwc": (0, 1), "counts": (0, 3)},
         sample=partial(sample, dtype),
         lower=partial(lower, name, dtype),
         result=picked,
         twin=partial(twin, name, dtype),
         features=features,
         work=work,
+        clamped=partial(clamped, name, dtype),
         bench=(plain, plain | {"m": 24, "n": 49}),
     )

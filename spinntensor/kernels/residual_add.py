@@ -9,11 +9,12 @@ import numpy as np
 from numba import njit
 
 from spinntensor.abi.epilogue import RESIDUAL_ADD
+from spinntensor.abi.memory import BELOW
 from spinntensor.errors import RangeError
 from spinntensor.kernels.check import array, word
 from spinntensor.kernels.kernel import Call, Kernel, Operands, Shape, Work, given, room
 from spinntensor.kernels.quantize import RATIO_BITS, limits
-from spinntensor.kernels.requantize_common import clamp_of, sample_clamp
+from spinntensor.kernels.requantize_common import beyond, clamp_of, clamp_words, counts_of, sample_clamp
 
 WORDS = 4
 PLAIN, TIES, ODD, BYTES = range(4)
@@ -59,22 +60,24 @@ def _constants(dtype: type, za: int, zb: int, ma: int, mb: int, zp: int, low: in
 
 
 def lower(name: str, dtype: type, operands: Operands) -> Call:
-    """a and b: flat arrays of bytes; za, zb, zp: zero points; ma, mb: in units of 2**-20 (`quantize.ratio`).
+    """a and b: flat arrays of bytes; za, zb, zp: zero points; ma, mb: in units of 2**-20 (`quantize.ratio`); counts.
 
     RangeError when some pair of bytes could leave int32.
     """
     a, b, za, zb, ma, mb, zp, low, high = checked(name, dtype, operands)
+    counts = counts_of(name, operands)
     ties, k = _constants(dtype, za, zb, ma, mb, zp, low)
     odd = int(ties and (zp - low) & 1)
     k += odd * ONE
     signed = limits(dtype)[0] < 0
-    path = BYTES if signed and low not in (0, -128) else TIES + odd if ties else PLAIN
+    bytewise = (signed and low not in (0, -128)) or counts == BELOW
+    path = BYTES if bytewise else TIES + odd if ties else PLAIN
     prove(name, dtype, ma, mb, k)
     up = 8 if signed else 9
     return Call(
         {"a": given(a), "b": given(b), "y": room(a.size, dtype)},
         {"n": a.size, "ma": ma << up, "mb": mb << up, "k": k & 0xFFFFFFFF}
-        | {"range": high - low, "low": low, "odd": odd, "path": path},
+        | {**clamp_words(zp, low, high, counts), "odd": odd, "path": path},
     )
 
 
@@ -112,6 +115,14 @@ def twin(name: str, dtype: type, operands: Operands) -> np.ndarray:
     return y
 
 
+def clamped(name: str, dtype: type, operands: Operands) -> tuple[int, int]:
+    """What is counted of the sums before they are clamped."""
+    a, b, za, zb, ma, mb, zp, low, high = checked(name, dtype, operands)
+    every = np.empty(a.size, np.int64)
+    _add(a, b, za, zb, ma, mb, zp, *limits(np.int64), every)
+    return 0, beyond(every, low, high, counts_of(name, operands))
+
+
 def sample(dtype: type, rng: np.random.Generator, shape: Shape, extreme: bool) -> Operands:
     lowest, highest = limits(dtype)
     n = shape["n"]
@@ -121,7 +132,7 @@ def sample(dtype: type, rng: np.random.Generator, shape: Shape, extreme: bool) -
         else rng.integers(lowest, highest, n, dtype=dtype, endpoint=True)
         for _ in range(2)
     )
-    clamp = sample_clamp(rng, dtype, shape["odd"], shape["relu"])
+    clamp = sample_clamp(rng, dtype, shape)
     zeros = {key: int(rng.integers(lowest, highest + 1)) for key in ("za", "zb")}
     while True:
         mb = int(rng.integers(-(1 << 19), 1 << 19))
@@ -137,34 +148,36 @@ def sample(dtype: type, rng: np.random.Generator, shape: Shape, extreme: bool) -
 
 
 def features(dtype: type, shape: Shape) -> tuple[float, ...]:
-    """Issue cycles of call and set-up; blocks of four words; issue cycles of words; single bytes."""
-    n = shape["n"]
-    bytewise = limits(dtype)[0] < 0 and bool(shape["relu"])
+    """Call; words or none, with ties or not, their blocks of four, their issue cycles; single bytes or none, each."""
+    n, ties = shape["n"], shape["ties"]
+    bytewise = (limits(dtype)[0] < 0 and bool(shape["relu"])) or shape["counts"] % 4 == BELOW
     words = 0 if bytewise else n // WORDS
     singles = n - WORDS * words
     odd = shape["odd"] and not shape["relu"]
-    step = (43 if odd else 39) if shape["ties"] else 31
-    setup = 52 + 26 * bool(words) - 2 * bool(singles) - 2 * bytewise
-    return setup, -(-words // WORDS), step * words, singles
+    step = (47 if odd else 43) if ties else 35
+    slow = words if ties else 0
+    blocks = -(-(words - slow) // WORDS)
+    return 1, bool(words), bool(slow), bool(slow and odd), blocks, step * words, slow, bool(singles), singles
 
 
 def work(shape: Shape) -> Work:
-    """31 cycles for four elements: 2 loads, 4 to unpack, 8 multiplications, 12 to quantise, 5 to store."""
-    return Work(0, shape["n"], 7.75 * shape["n"])
+    """35 cycles for four elements: 2 loads, 4 to unpack, 8 multiplications, 16 to quantise and count, 5 to store."""
+    return Work(0, shape["n"], 8.75 * shape["n"])
 
 
 def kernel(name: str, dtype: type) -> Kernel:
     """The kernel called `name` for bytes of `dtype`."""
-    plain = {"n": 4096, "ties": 0, "odd": 0, "relu": 0}
+    plain = {"n": 4096, "ties": 0, "odd": 0, "relu": 0, "counts": 3}
     return Kernel(
         name=name,
         args=RESIDUAL_ADD,
-        dims={"n": (1, 120), "ties": (0, 1), "odd": (0, 1), "relu": (0, 1)},
+        dims={"n": (1, 120), "ties": (0, 1), "odd": (0, 1), "relu": (0, 1), "counts": (0, 3)},
         sample=partial(sample, dtype),
         lower=partial(lower, name, dtype),
         result=result,
         twin=partial(twin, name, dtype),
         features=partial(features, dtype),
         work=work,
+        clamped=partial(clamped, name, dtype),
         bench=(plain, plain | {"n": 1003}, plain | {"ties": 1}, plain | {"ties": 1, "odd": 1}),
     )

@@ -17,6 +17,7 @@ from spinntensor.errors import OperandError
 from spinntensor.kernels.conv2d_tile import Conv2d, checked, constants, fetched, stored
 from spinntensor.kernels.kernel import Operands
 from spinntensor.kernels.pack_outer import BLOCK, chunks_of, pack_a, pairs_of
+from spinntensor.kernels.requantize_common import clamp_words, counts_of
 from spinntensor.kernels.strassen_step import AFTER, BEFORE, GEMM, left_factors, prove
 from spinntensor.kernels.tile import At, Fetch, Step, Store, Tile
 
@@ -89,10 +90,10 @@ def tile(strassen: StrassenConv, operands: Operands) -> Tile:
     x, w, bias, m, p, dtype, (zp, low, high) = checked(conv, operands)
     offset = 128 if x.dtype == np.int8 else 0
     flat = w.reshape(conv.out_channels, -1)
-    rows = constants(NAME, flat, operands["zero"] + offset, (bias, m, p), zp, low)
+    clamp = clamp_words(zp, low, high, counts_of(NAME, operands))
+    rows = constants(NAME, flat, operands["zero"] + offset, (bias, m, p), zp, clamp, dtype)
     left = left_factors(flat)
     prove(left, conv.channels, np.full(1, 255, np.uint8))
-    clamp = {"range": high - low, "low": low, "odd": (zp - low) & 1}
     requantize = f"requantize_s32_{'s8' if dtype == np.int8 else 'u8'}_x16"
     actions: list[Fetch | Step | Store] = [
         *fetched(conv, x, 0),

@@ -25,6 +25,7 @@ from spinntensor.kernels.check import array, word
 from spinntensor.kernels.kernel import Operands, Shape, Work
 from spinntensor.kernels.pack_outer import BLOCK, pairs_of
 from spinntensor.kernels.quantize import limits, multipliers, requantize_rows
+from spinntensor.kernels.requantize_common import clamp_words, counts_of
 from spinntensor.kernels.tile import At, Fetch, Step, Store, Tile
 from spinntensor.kernels.winograd_input import AHEAD
 from spinntensor.kernels.winograd_pack import F2X2, F2X4, Winograd, convolve, pack_u
@@ -129,6 +130,12 @@ class WinogradTile:
         return self.out[0] or 2 * self.rows, self.out[1] or self.width * self.columns
 
     @property
+    def runs(self) -> tuple[int, int]:
+        """Runs of output pixels of a block of channels that leave the core, and the pixels of each."""
+        rows, columns = self.stored
+        return (1, rows * columns) if columns == self.covered[1] else (rows, columns)
+
+    @property
     def groups(self) -> tuple[slice, ...]:
         """Output channels of each group; where bytes are written at once, they lie in one block of the output."""
         block = self.blocks[1] if len(self.chunks) == 1 and self.blocks[1] else self.m
@@ -176,13 +183,12 @@ def build(tile: WinogradTile, operands: Operands) -> Tile:
     array(NAME, "x", operands["x"], operands["x"].dtype, 3, dict(enumerate(tile.image)))
     array(NAME, "w", operands["w"], np.int8, 4, {0: tile.m, 1: tile.c, 2: 3, 3: 3})
     x, w, bias, m, p, zp, low, high, limit, dtype = checked(NAME, winograd, _centred(operands))
-    cut = len(tile.chunks) > 1
+    cut, epilogue = len(tile.chunks) > 1, clamp_words(zp, low, high, counts_of(NAME, operands))
     if cut:
-        constants = requantize_s32.row_words(bias, m, p, zp, low, limit)
+        constants = requantize_s32.row_words(dtype, bias, m, p, zp, epilogue, limit)
     else:
         constants = row_words(bias, m, p, zp, low, high, limit)
     clamp = {"range": high - low, "low": low}
-    epilogue = {"odd": (zp - low) & 1} if cut else {}
     widest = max(c.stop - c.start for c in tile.chunks)
     step = 4 * winograd.u_words(min(tile.group, tile.m), widest)
     parts = len(tile.groups) * len(tile.chunks)
@@ -206,7 +212,7 @@ def build(tile: WinogradTile, operands: Operands) -> Tile:
         *_products(tile, x, w, (step, halves), clamp),
     ]
     if cut:
-        actions += _requantized(tile, dtype, {**clamp, **epilogue})
+        actions += _requantized(tile, dtype, epilogue)
     actions += _stored(tile, np.dtype(dtype))
     return Tile(NAME, {n: -(-size // 8) * 8 for n, size in regions.items()}, tuple(actions))
 
@@ -293,12 +299,15 @@ def _products(tile: WinogradTile, x, w, u: tuple[int, int], clamp) -> Iterator[F
 
 
 def _requantized(tile: WinogradTile, dtype: np.dtype, words: dict[str, int]) -> Iterator[Step]:
-    """The sums to bytes, a call for each block of y."""
-    n, block = tile.pixels, tile.blocks[1] or tile.m
+    """The sums to bytes, a call for each block of y: of what leaves the core, row by row where columns stay behind."""
+    block, (runs, pixels), width = tile.blocks[1] or tile.m, tile.runs, tile.covered[1]
     name = f"requantize_s32_{'s8' if dtype == np.int8 else 'u8'}_x16"
+    steps = {"y_step": block, "y_row": 1}
     for first in range(0, tile.m, block):
-        place = {"c": At("c", 4 * first * n), "y": At("y", first * n), "rows": At("rows", 16 * first)}
-        yield Step(name, {**place, "m": block, "n": n, "ldc": n, "y_step": block, "y_row": 1, **words})
+        for row in range(runs):
+            pixel = first * tile.pixels + row * width, first * tile.pixels + row * width * block
+            place = {"c": At("c", 4 * pixel[0]), "y": At("y", pixel[1]), "rows": At("rows", 16 * first)}
+            yield Step(name, {**place, "m": block, "n": pixels, "ldc": tile.pixels, **steps, **words})
 
 
 def twin(operands: Operands, winograd: Winograd = F2X2) -> np.ndarray:

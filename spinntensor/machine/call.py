@@ -23,10 +23,14 @@ ALIGN = 8
 
 @dataclass(frozen=True)
 class Run:
-    """One finished call: its result in logical layout, and what the core counted."""
+    """One finished call: its result in logical layout, what the core counted, and what the kernel clamped.
+
+    clamped : results and sums, as `Kernel.clamped` has them.
+    """
 
     result: np.ndarray
     counters: Counters
+    clamped: tuple[int, int]
 
 
 def _up(nbytes: int) -> int:
@@ -61,6 +65,7 @@ def place(core: Core, kernel: Kernel, call: Call, addresses: Mapping[str, int]) 
             kernel.name, "addresses", dict(addresses), "multiples of 4", "align every operand to a word"
         )
     core.forget()
+    core.write(memory.CLAMPED, bytes(memory.CLAMPED_BYTES))
     core.set_stack(memory.STACK_LIMIT, memory.DTCM_END)
     pointers = {name: addresses[name] for name in call.buffers}
     core.write(addresses["args"], kernel.args.pack({**call.words, **pointers}))
@@ -84,7 +89,8 @@ def run_blob(kernel: Kernel, operands: Operands, code: Blob, core: Core) -> Run:
     place(core, kernel, call, addresses)
     counters = core.call(code.entry, addresses["args"], sp=memory.DTCM_END)
     outputs = {n: read(core, b, addresses[n]) for n, b in call.buffers.items() if b.role in ("out", "inout")}
-    return Run(kernel.result(operands, outputs), counters)
+    results, sums = np.frombuffer(core.read(memory.CLAMPED, memory.CLAMPED_BYTES), np.uint32).tolist()
+    return Run(kernel.result(operands, outputs), counters, (results, sums))
 
 
 def run(

@@ -20,8 +20,6 @@ from spinntensor.machine.host import Result
 from spinntensor.ops.operation import Value
 from spinntensor.plan.partition import LATENCY, THROUGHPUT
 
-UNCOUNTED = ("requantize", "add_q", "avg_pool_q")
-"""Operations whose kernels clamp without counting: each is reported as such."""
 Values = Mapping[int, Value]
 """Values of inputs and variables by the ids of their nodes."""
 
@@ -83,9 +81,6 @@ class ChipRunner:
         self.session = Session(self.image, **options)  # type: ignore[arg-type]  # names are checked there
         self._graph = graph
         self._held: dict[int, Value] = {}
-        self._uncounted = {
-            node.id: {"uncounted": 1} for node in self.image.sites.lowered.graph.nodes if node.op in UNCOUNTED
-        }
 
     def run(self, batches: Sequence[Values]) -> Iterator[Result]:
         """See `Runner.run`; variables are taken from the first batch, and written where they are not there already."""
@@ -103,7 +98,7 @@ class ChipRunner:
         for outputs, counts in self.session.run(given):
             if last is not None:
                 yield last
-            last = Result(outputs, {}, {**self._uncounted, **counts})
+            last = Result(outputs, {}, counts)
         assert last is not None
         updates: dict[int, Value] = {
             v: self.session.read(v, self.session.batches) for v, _ in self._graph.updates

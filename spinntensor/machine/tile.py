@@ -43,6 +43,7 @@ def run_tile(core: Core, tile: Tile, pick: Callable[[str], Blob] = blob) -> Tile
     linked = link(tile.kernels, pick)
     core.load(linked.code, linked.symbols)
     core.forget()
+    core.write(memory.CLAMPED, bytes(memory.CLAMPED_BYTES))
     core.set_stack(memory.STACK_LIMIT, memory.DTCM_END)
     for name, nbytes in tile.regions.items():
         core.allow_store(addresses[name], nbytes)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from spinntensor.abi.memory import ABOVE, BELOW
 from spinntensor.errors import OperandError, RangeError, ShapeError
 from spinntensor.graph.graph import TensorType
 from spinntensor.kernels.parallel import split
@@ -47,13 +48,19 @@ def _clamp(op: str, form: str, a: Attributes) -> None:
 
 
 def _bounds(kind: np.dtype, low: int, high: int, relu: bool) -> tuple[int, int, int, int]:
-    """low, high, and the results below and above which an element is saturated.
+    """low, high, and the results below and above which an element is saturated."""
+    counts = counted_ends(kind, low, high, relu)
+    return low, high, low if counts & BELOW else NEVER[0], high if counts & ABOVE else NEVER[1]
 
-    It is where the clamp is the type's end, and no ReLU; other bounds are what the network asks for.
+
+def counted_ends(kind: np.dtype, low: int, high: int, relu: bool) -> int:
+    """Which results that the clamp low..high changes are saturated, ABOVE | BELOW.
+
+    Those at an end of the type that is no ReLU; other bounds are what the network asks for.
     """
     info = np.iinfo(kind)
     is_end = low == info.min or (info.min < 0 and low == SYMMETRIC)
-    return low, high, low if is_end and not relu else NEVER[0], high if high == info.max else NEVER[1]
+    return BELOW * (is_end and not relu) | ABOVE * (high == info.max)
 
 
 def _reported(y: np.ndarray, saturated: int) -> np.ndarray | Counted:

@@ -32,9 +32,11 @@ def check_bits(name, core, examples):
     @given(shape=shapes, seed=st.integers(0, 2**32 - 1), extreme=st.booleans())
     def same_bits(shape, seed, extreme):
         operands = k.sample(np.random.default_rng(seed), shape, extreme)
-        expected = k.twin(operands)
+        expected, clamped = k.twin(operands), k.clamped(operands)
         for variant in variants(name):
-            got = run(k, operands, variant, core).result
+            one = run(k, operands, variant, core)
+            got = one.result
+            assert one.clamped == clamped, f"{name} ({variant})"
             np.testing.assert_array_equal(got, expected, err_msg=f"{name} ({variant})")
             assert equal_bits(got, expected), f"{name} ({variant})"
 

@@ -79,7 +79,7 @@ def recipe(kind: str, taps: int, c: int, n: int, h: int, w: int) -> Recipe:
     steps = -(-taps * c // k)
     calls = (
         Call("gemm_s8_2x4_outer_u32", (("accumulate", 0), ("k", k), ("m", n), ("n", pixels)), steps),
-        Call("residual_add_u8_x16", (("n", pixels * n), ("odd", 0), ("relu", 0), ("ties", 0))),
+        Call("residual_add_u8_x16", (("counts", 3), ("n", pixels * n), ("odd", 0), ("relu", 0), ("ties", 0))),
     )
     regions = (
         Region("x", -(-pixels * min(c, 64) // 8) * 8, 2),

@@ -13,6 +13,7 @@ from spinntensor.image.emit.site import Site
 from spinntensor.image.emit.translate import kept
 from spinntensor.kernels import requantize_s32
 from spinntensor.kernels.quantize import limits
+from spinntensor.kernels.requantize_common import clamp_words
 from spinntensor.lower.box import Box, Span, count
 from spinntensor.plan.cut import Task
 from spinntensor.plan.recipe import Recipe
@@ -50,6 +51,8 @@ def _sum(site: Site, box: Box) -> list[Action]:
         for name, (number, write) in values.items()
     }
     n = moved["y"][-1].at + moved["y"][-1].nbytes
+    if n != count(box):  # padding is added up as well
+        site.counts.uncounted.add(node.id)
     kernel, words = kept(site, n, lambda: sum_words(node, 0, n))
     actions: list[Action] = [
         Fetch(name, line.where, Spot(name, line.at, line.nbytes), line.nbytes)
@@ -99,8 +102,9 @@ def _rows(site: Site, channels: Span) -> tuple[np.ndarray, dict[str, int]]:
     bounds = [most + abs(int(bias)) for most, bias in zip(sums, given["bias"], strict=True)]
     requantize_s32.prove(kernel, bounds, given["p"])
     zp, low, high = given["zp"], given["low"], given["high"]
-    rows = requantize_s32.row_words(given["bias"], given["m"], given["p"], zp, low, bounds)
-    return rows, {"range": high - low, "low": low, "odd": (zp - low) & 1}
+    words = clamp_words(zp, low, high, given["counts"])
+    rows = requantize_s32.row_words(given["dtype"], given["bias"], given["m"], given["p"], zp, words, bounds)
+    return rows, words
 
 
 def _bounds(site: Site, number: int, channels: Span) -> list[int]:

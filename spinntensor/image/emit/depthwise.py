@@ -88,6 +88,7 @@ def _operands(site: Site, d: Depthwise, channels: Span) -> Operands:
     """Operands of the builder; channels behind the last have no weights, and the first one's factors."""
     node, last = site.node("conv2d"), site.node("requantize")
     assert node is not None and last is not None
+    site.counts.uncounted.add(last.id)  # the kernels of these convolutions count nothing
     given = requantisation(site, last, channels)
     w = integers(site, node.inputs[1])[:, :, 0, slice(*channels)]
     more = d.channels - w.shape[-1]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 
 from spinntensor.graph.graph import Node
 from spinntensor.image.emit.action import Action, Fetch, Spot, Step, Store, Where
 from spinntensor.image.emit.images import Move, Picture, Room, address, moves, picture
-from spinntensor.image.emit.quantized import other, results
+from spinntensor.image.emit.quantized import clamp, other, results
 from spinntensor.image.emit.site import Site, attributes
 from spinntensor.kernels import residual_add
 from spinntensor.lower.site import dtype_of
@@ -36,7 +37,7 @@ class Leaving:
         """The end of a tile whose results, of so many rows, columns and channels, lie in region `y` as `room` says."""
         found: list[tuple[str, Action]] = []
         if self.r is not None:
-            found += summed(site, recipe, moves(self.r, room, size))
+            found += summed(site, recipe, room, size, moves(self.r, room, size))
         if self.read:
             found += read_back(site, recipe)
             sizes = {name: ITEM * getattr(room, name) for name in ("pixel", "row", "plane")}
@@ -64,17 +65,28 @@ def stored(region: str, leaving: Iterable[tuple[str, Move]]) -> list[tuple[str, 
     ]
 
 
-def summed(site: Site, recipe: Recipe, arriving: Iterable[Move]) -> list[tuple[str, Action]]:
-    """The other branch arrives, and is added to the results."""
+def summed(
+    site: Site, recipe: Recipe, room: Room, size: tuple[int, int, int], arriving: Iterable[Move]
+) -> list[tuple[str, Action]]:
+    """The other branch arrives, and is added to the results: to each run of them where something lies between."""
     node = site.node("add_q")
     assert node is not None
-    (count,) = (dict(call.shape)["n"] for call in recipe.calls if call.kernel.startswith("residual_add"))
+    (call,) = (call for call in recipe.calls if call.kernel.startswith("residual_add"))
+    count = dict(call.shape)["n"]
     kernel, words = sum_words(node, 1 - node.inputs.index(other(site, node)), count)
-    y, r = Spot(Y, 0, count), Spot(R, 0, count)
-    fetches: list[tuple[str, Action]] = [
+    starts = [0]
+    if call.count > 1:
+        blocks = size[-1] // room.block
+        starts = [b * room.plane + i * room.row for b in range(blocks) for i in range(call.count // blocks)]
+    if call.count * count != prod(size):
+        site.counts.uncounted.add(node.id)
+    found: list[tuple[str, Action]] = [
         (R, Fetch(R, Where(move.offset), Spot(R, move.at, move.nbytes), move.nbytes)) for move in arriving
     ]
-    return [*fetches, ("", Step(kernel, {**words, "a": y, "b": r, "y": y}))]
+    for at in starts:
+        y, r = Spot(Y, at, count), Spot(R, at, count)
+        found.append(("", Step(kernel, {**words, "a": y, "b": r, "y": y})))
+    return found
 
 
 def sum_words(node: Node, mine: int, count: int) -> tuple[str, Mapping[str, int]]:
@@ -87,9 +99,10 @@ def sum_words(node: Node, mine: int, count: int) -> tuple[str, Mapping[str, int]
     names = {"a": "ab"[mine], "b": "ba"[mine]}
     factors = {f"z{k}": a[f"{name}_zero"] for k, name in names.items()}
     factors |= {f"m{k}": a[f"{name}_ratio"] for k, name in names.items()}
-    ends = {"zp": a["zero"], "low": a["low"], "high": a["high"]}
     some = np.zeros(1, dtype)
-    made = residual_add.lower(kernel, dtype, {**factors, **ends, "a": some, "b": some})
+    made = residual_add.lower(
+        kernel, dtype, {**factors, "zp": a["zero"], **clamp(node), "a": some, "b": some}
+    )
     return kernel, {**made.words, "n": count}
 
 

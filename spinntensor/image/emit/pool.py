@@ -132,6 +132,8 @@ def _divisors(site: Site, p: Pool, border: Border, inside: tuple[int, int, int])
     a: dict[str, Any] = dict(attributes(node))
     low, count = limits(dtype_of(node.type.format))[0], p.window[0] * p.window[1]
     if a["multiplier"] is not None:
+        if inside[2] % LANES:  # what lies behind the channels is a mean as well
+            site.counts.uncounted.add(node.id)
         divisor, odd = scale_divisor(count, a["multiplier"], a["zero"] - low, a["zero_out"] - low)
         return np.array([divisor], np.uint32), odd
     if not p.divisors:

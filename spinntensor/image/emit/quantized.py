@@ -12,6 +12,7 @@ from spinntensor.image.emit.site import Site, attributes
 from spinntensor.kernels.f32_dequantize_8 import table
 from spinntensor.lower.box import Span
 from spinntensor.lower.site import dtype_of
+from spinntensor.ops.quantized import counted_ends
 
 
 def integers(site: Site, number: int) -> np.ndarray:
@@ -26,7 +27,14 @@ def requantisation(site: Site, node: Node, channels: Span) -> dict[str, Any]:
     a, some = attributes(node), slice(*channels)
     bias, m, p = (np.ascontiguousarray(integers(site, i).reshape(-1)[some]) for i in node.inputs[1:])
     dtype = dtype_of(node.type.format).type
-    return {"bias": bias, "m": m, "p": p, "zp": a["zero"], "low": a["low"], "high": a["high"], "dtype": dtype}
+    return {"bias": bias, "m": m, "p": p, "zp": a["zero"], **clamp(node), "dtype": dtype}
+
+
+def clamp(node: Node) -> dict[str, int]:
+    """The ends of the clamp of `requantize` or `add_q`, and what of it is counted."""
+    a = attributes(node)
+    counts = counted_ends(dtype_of(node.type.format), a["low"], a["high"], a.get("relu", False))
+    return {"low": a["low"], "high": a["high"], "counts": counts}
 
 
 def other(site: Site, node: Node) -> int:

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from spinntensor.abi.memory import ABOVE, BELOW
 from spinntensor.plan.recipe import Call, Region
 from spinntensor.plan.recipes.parts import call, up
+
+BOTH = ABOVE | BELOW
+"""What is counted of results that are clamped; what it is changes no cycle."""
 
 
 def regions(sizes: Mapping[str, int], twice: Iterable[str]) -> tuple[Region, ...]:
@@ -31,9 +35,11 @@ def unpack(m: int, k: int, count: int = 1) -> Call:
 def requantize(m: int, n: int, signed: bool, count: int = 1) -> Call:
     """Sums [m,n] to bytes."""
     kernel = f"requantize_s32_{'s8' if signed else 'u8'}_x16"
-    return call(kernel, count, m=m, n=n, ties=0, shifts=0, odd=0, relu=0)
+    return call(kernel, count, m=m, n=n, ties=0, shifts=0, odd=0, relu=0, counts=BOTH)
 
 
 def residual_add(n: int, signed: bool, count: int = 1) -> Call:
     """Sum of two arrays of n bytes."""
-    return call(f"residual_add_{'s8' if signed else 'u8'}_x16", count, n=n, ties=0, odd=0, relu=0)
+    return call(
+        f"residual_add_{'s8' if signed else 'u8'}_x16", count, n=n, ties=0, odd=0, relu=0, counts=BOTH
+    )

@@ -51,7 +51,9 @@ def winograd(tile: WinogradTile, use: Use = PLAIN) -> Recipe:
     found = list(_calls(tile, use))
     if use.residual:
         loads.append(Transfer("r", y_bytes, y_pieces))
-        found.append(calls.residual_add(tile.pixels * tile.m, use.signed[1]))
+        whole, (runs, pixels) = tile.stored == tile.covered, tile.runs
+        runs, nbytes = (1, tile.pixels * tile.m) if whole else (runs * (tile.m // y_block), pixels * y_block)
+        found.append(calls.residual_add(nbytes, use.signed[1], runs))
     on_core = ", weights on the core" if tile.on_core else ""
     return Recipe(
         f"winograd {tile.winograd.name}{on_core}{' + add' if use.residual else ''}",
@@ -152,4 +154,5 @@ def _calls(tile: WinogradTile, use: Use) -> Iterator[Call]:
     if cut:
         block = tile.blocks[1] or tile.m
         for m, count in pieces(tile.m, tile.m, block).items():
-            yield calls.requantize(m, tile.pixels, use.signed[1], count)
+            runs, pixels = tile.runs
+            yield calls.requantize(m, pixels, use.signed[1], count * runs)
