@@ -2,6 +2,7 @@
 #ifndef WINOGRAD_PRODUCT_REF_H
 #define WINOGRAD_PRODUCT_REF_H
 #include "abi.h"
+#include "clamped.h"
 
 enum { UNROLL = 32 };
 
@@ -64,15 +65,19 @@ static inline void winograd_sums_2x4(
     }
 }
 
-static inline uint8_t winograd_requantised(int32_t sum, const uint32_t *row, int32_t range, int32_t low)
+static inline uint8_t winograd_requantised(
+    int32_t sum, const uint32_t *row, const struct winograd_product *args)
 {
     const int64_t k = (int64_t)((uint64_t)row[1] << 32 | row[0]);
+    const int32_t range = (int32_t)args->range, low = args->low;
     const uint32_t p = row[3] >> 8 & 0xff, odd = row[3] >> 16;
     const int64_t t = (int64_t)(int32_t)((uint32_t)sum << p) * (int32_t)row[2] + k;
     int32_t q = (int32_t)(t >> 32);
     if ((uint32_t)t == 0)
         q &= ~1;
     q -= (int32_t)odd;
+    if ((q > range && args->counts & COUNT_ABOVE) || (q < 0 && args->counts & COUNT_BELOW))
+        CLAMPED_NOW[0]++;
     q = q < 0 ? 0 : q > range ? range : q;
     return (uint8_t)(q + low);
 }

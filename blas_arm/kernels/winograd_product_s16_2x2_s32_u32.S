@@ -63,4 +63,4 @@ path0:
     b       channel_end
 path4:
     ELEMENTS 4
-    PRODUCT_NEXT
+    PRODUCT_NEXT 0

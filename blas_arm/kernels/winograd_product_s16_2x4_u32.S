@@ -7,9 +7,9 @@
  */
 #include "asm.h"
 
-#define ELEMENT_BYTES_0 (4 * (74 + 8 * 8))
-#define ELEMENT_BYTES_4 (4 * (74 + 8 * 9))
-#define ELEMENT_BYTES_8 (4 * (74 + 8 * 16))
+#define ELEMENT_BYTES_0 (4 * (78 + 8 * 9))
+#define ELEMENT_BYTES_4 (4 * (78 + 8 * 10))
+#define ELEMENT_BYTES_8 (4 * (74 + 8 * 20))
 #include "winograd_product_2x4.inc"
 
 #define S_DOWN  140   /* bytes from behind a tile's first row of pixels to the start of its second */
@@ -30,13 +30,18 @@
     ldr     r10, [lr, #S_RANGE]
     biceq   r11, r11, #1
     sub     r11, r11, r5, lsr #16   @ odd
-    ldr     r5, [lr, #S_LOW]
+    ldr     r5, [lr, #S_BEYOND]
     cmp     r11, r10
+    addhi   r5, r5, #1
+    subgt   r5, r5, #0x10000
+    str     r5, [lr, #S_BEYOND]
+    ldr     r5, [lr, #S_LOW]
     bichi   r11, r10, r11, asr #31  @ below 0: 0, above: range
     add     r11, r11, r5
     .else
     cmp     r11, #255
     mvnhi   r11, r11, asr #31       @ below 0: 0, above: 255 in the low byte
+    adchi   r5, r5, r11, lsl #16  @ C is set: one more, and one more above taken off the upper half
     .if \path == 4
     sub     r11, r11, #128
     .endif
@@ -45,6 +50,9 @@
 .endm
 
 .macro ROUND_ROW path
+    .if \path != 8
+    ldr     r5, [lr, #S_BEYOND]     @ what is counted
+    .endif
     mul     r1, r9, r1
     mul     r4, r9, r4
     mul     r2, r9, r2
@@ -53,6 +61,9 @@
     ROUND   \path, r4
     ROUND   \path, r2
     ROUND   \path, r3
+    .if \path != 8
+    str     r5, [lr, #S_BEYOND]
+    .endif
 .endm
 
 /* The eight outputs of one channel and tile `j` of the block. */
@@ -84,6 +95,7 @@
 FUNCTION winograd_product_s16_2x4_u32
     push    {r4-r11, lr}
     mov     lr, #STATE_BASE
+    COUNTS_STATE
     ldmia   r0, {r0-r12}            @ u v y rows sums m tiles columns pairs y_step y_row range low
     str     r11, [lr, #S_RANGE]
     str     r12, [lr, #S_LOW]
@@ -112,4 +124,4 @@ path4:
     b       channel_end
 path8:
     ELEMENTS 8
-    PRODUCT_NEXT
+    PRODUCT_NEXT 1

@@ -3,7 +3,6 @@
 
 void winograd_product_s16_2x4_u32_ref(const struct winograd_product *args)
 {
-    const int32_t range = (int32_t)args->range, low = args->low;
     for (uint32_t i = 0; i < args->m; i++) {
         const uint32_t *row = args->rows + 4 * i;
         uint8_t *y = (uint8_t *)args->y + i;
@@ -12,7 +11,7 @@ void winograd_product_s16_2x4_u32_ref(const struct winograd_product *args)
             int32_t s[8];
             winograd_sums_2x4(args->u, args->v, args->pairs, i, j, s);
             for (uint32_t p = 0; p < 8; p++)
-                y[p / 4 * args->y_row + p % 4 * args->y_step] = winograd_requantised(s[p], row, range, low);
+                y[p / 4 * args->y_row + p % 4 * args->y_step] = winograd_requantised(s[p], row, args);
             y += 4 * args->y_step;
             if (++column == args->columns) {
                 column = 0;

@@ -43,6 +43,7 @@ WINOGRAD_PRODUCT = struct(
     ("y_row", "uint32_t", "bytes from row to row of pixels"),
     ("range", "uint32_t", "high - low of the clamp"),
     ("low", "int32_t", "lower end of the clamp"),
+    ("counts", "uint32_t", "what is counted in CLAMPED: results above the clamp 1, below 2, both 3"),
 )
 
 WINOGRAD_PRODUCT_S32 = struct(

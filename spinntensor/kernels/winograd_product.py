@@ -13,6 +13,7 @@ from spinntensor.kernels.check import array, word
 from spinntensor.kernels.kernel import Call, Kernel, Operands, Shape, Work, given, room
 from spinntensor.kernels.pack_outer import BLOCK, chunks_of, pairs_of
 from spinntensor.kernels.quantize import MAX_SHIFT, folded, has_ties, limits, requantize_rows
+from spinntensor.kernels.requantize_common import beyond, counts_of
 from spinntensor.kernels.winograd_pack import Winograd, bounds, convolve, pack_u, pack_v
 
 UNSIGNED, SIGNED, ANY = 0, 4, 8
@@ -162,6 +163,7 @@ def kernel(name: str, winograd: Winograd, most: int, bench: tuple[tuple[int, ...
                 "y_row": winograd.width * columns * step,
                 "range": high - low,
                 "low": low,
+                "counts": counts_of(name, operands),
             },
         )
 
@@ -177,6 +179,16 @@ def kernel(name: str, winograd: Winograd, most: int, bench: tuple[tuple[int, ...
         y = np.empty((w.shape[0], sums[0].size), dtype)
         requantize_rows(sums.reshape(y.shape), bias, m, p, zp, low, high, y)
         return np.ascontiguousarray(y.reshape(sums.shape).transpose(1, 2, 0))
+
+    def clamped(operands: Operands) -> tuple[int, int]:
+        """What is counted of the outputs of whole tiles before they are clamped."""
+        x, w, bias, m, p, zp, low, high, _, _ = checked(name, winograd, operands)
+        x = winograd.whole(x).astype(np.int32)
+        sums = np.zeros((w.shape[0], x.shape[0] - 2, x.shape[1] - 2), np.int32)
+        convolve(x, w.astype(np.int32), sums)
+        every = np.empty((w.shape[0], sums[0].size), np.int64)
+        requantize_rows(sums.reshape(every.shape), bias, m, p, zp, *limits(np.int64), every)
+        return beyond(every, low, high, counts_of(name, operands)), 0
 
     def sample(rng: np.random.Generator, shape: Shape, extreme: bool) -> Operands:
         """Random layers; the first `any` channels take the general path to the outputs, others that of their type."""
@@ -205,6 +217,7 @@ def kernel(name: str, winograd: Winograd, most: int, bench: tuple[tuple[int, ...
             "p": shifts,
             "dtype": dtype,
             "gap": shape["gap"],
+            "counts": shape["counts"] % 4,
         }
         if some == m:
             low = int(rng.integers(lowest, 0, endpoint=True))
@@ -223,6 +236,7 @@ def kernel(name: str, winograd: Winograd, most: int, bench: tuple[tuple[int, ...
             "signed": (0, 1),
             "any": (0, 4),
             "gap": (0, 3),
+            "counts": (0, 3),
         },
         sample=sample,
         lower=lower,
@@ -230,8 +244,9 @@ def kernel(name: str, winograd: Winograd, most: int, bench: tuple[tuple[int, ...
         twin=twin,
         features=features,
         work=partial(work, winograd),
+        clamped=clamped,
         bench=tuple(
-            {"m": m, "rows": r, "columns": s, "c": c, "odd": 0, "signed": 0, "any": 0, "gap": 0}
+            {"m": m, "rows": r, "columns": s, "c": c, "odd": 0, "signed": 0, "any": 0, "gap": 0, "counts": 3}
             for m, r, s, c in bench
         ),
     )

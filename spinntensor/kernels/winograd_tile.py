@@ -188,7 +188,7 @@ def build(tile: WinogradTile, operands: Operands) -> Tile:
         constants = requantize_s32.row_words(dtype, bias, m, p, zp, epilogue, limit)
     else:
         constants = row_words(bias, m, p, zp, low, high, limit)
-    clamp = {"range": high - low, "low": low}
+    clamp = {name: epilogue[name] for name in ("range", "low", "counts")}
     widest = max(c.stop - c.start for c in tile.chunks)
     step = 4 * winograd.u_words(min(tile.group, tile.m), widest)
     parts = len(tile.groups) * len(tile.chunks)

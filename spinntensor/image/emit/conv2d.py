@@ -87,12 +87,12 @@ def _pattern(
     operands, cut = _operands(site, channels), dict[str, Any](recipe.detail)
     if recipe.kernel.startswith("winograd"):
         inner, pieces, room = winograd(box, stage.x, cut, operands)
-        if not any(kernel.startswith("requantize") for kernel in inner.kernels):
-            last = site.node("requantize")
-            assert last is not None
-            site.counts.uncounted.add(
-                last.id
-            )  # the products' kernels make bytes by themselves, and count nothing
+        last, covered = site.node("requantize"), (room.plane // room.row, room.row // room.pixel)
+        if covered != box.out and not any(kernel.startswith("requantize") for kernel in inner.kernels):
+            assert (
+                last is not None
+            )  # the products' kernels make bytes, and count them, of all that tiles cover
+            site.counts.uncounted.add(last.id)
         streams: tuple[str, ...] = ("w",)
     else:
         inner, pieces, room = _im2col(stage, box, start, operands, recipe)

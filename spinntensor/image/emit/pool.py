@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from spinntensor.graph.graph import Node
 from spinntensor.image.emit.action import Action, Fetch, Spot, Step, Where
 from spinntensor.image.emit.epilogue import Leaving, leaving
 from spinntensor.image.emit.family import Family
@@ -16,7 +17,7 @@ from spinntensor.image.emit.translate import Pattern, kept
 from spinntensor.kernels._mean import mean_divisor, scale_divisor
 from spinntensor.kernels._window import LANES
 from spinntensor.kernels._window import Windows as Placed
-from spinntensor.kernels.quantize import limits
+from spinntensor.kernels.quantize import HALF, limits
 from spinntensor.lower.site import dtype_of
 from spinntensor.plan.cut import Task
 from spinntensor.plan.recipe import Recipe
@@ -132,7 +133,7 @@ def _divisors(site: Site, p: Pool, border: Border, inside: tuple[int, int, int])
     a: dict[str, Any] = dict(attributes(node))
     low, count = limits(dtype_of(node.type.format))[0], p.window[0] * p.window[1]
     if a["multiplier"] is not None:
-        if inside[2] % LANES:  # what lies behind the channels is a mean as well
+        if inside[2] % LANES and _clamps(node, count):  # what lies behind the channels is a mean as well
             site.counts.uncounted.add(node.id)
         divisor, odd = scale_divisor(count, a["multiplier"], a["zero"] - low, a["zero_out"] - low)
         return np.array([divisor], np.uint32), odd
@@ -144,6 +145,14 @@ def _divisors(site: Site, p: Pool, border: Border, inside: tuple[int, int, int])
         sides.append(np.minimum(first + p.window[axis], inside[axis]) - np.maximum(first, 0))
     counts = np.multiply.outer(*sides).reshape(-1)
     return np.array([mean_divisor(site.stage.name, int(n)) for n in counts], np.uint32), 0
+
+
+def _clamps(node: Node, count: int) -> bool:
+    """Whether some means of so many bytes leave the range of bytes."""
+    a: dict[str, Any] = dict(attributes(node))
+    ends = limits(dtype_of(node.type.format))
+    means = [a["zero_out"] + ((count * (x - a["zero"]) * a["multiplier"] + HALF) >> 32) for x in ends]
+    return min(means) < ends[0] or max(means) > ends[1]
 
 
 FAMILY = Family(matches, tile)
