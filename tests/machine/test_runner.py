@@ -57,6 +57,21 @@ def test_random_networks_have_the_hosts_bits(seed, format, options):
     assert all(layer.cycles > 0 for layer in record.layers)
 
 
+@pytest.mark.parametrize("options", PLANS)
+def test_what_kernels_clamp_is_counted_as_on_the_host(options):
+    """Inputs far beyond those that the network was calibrated for: many results saturate, and all are counted."""
+    options = dict(options)
+    machine = where(options.pop("dead", ()))
+    graph = small(4, 1 if "objective" in options else 2)
+    given = [{i: 20 * x for i, x in one.items()} for one in values(graph, 3)]
+    want = list(HostRunner(graph).run(given))
+    made = ChipRunner(graph, machine, **options)
+    for mine, theirs in zip(made.run(given), want, strict=True):
+        assert mine.counts == theirs.counts
+        assert sum(c.get("saturated", 0) for c in mine.counts.values()) > 100
+    assert not made.image.sites.counts.uncounted
+
+
 def test_quantum_and_threads_change_no_bit_and_threads_no_cycle():
     graph = small(3, 2)
     one, two = (agree(graph, where(), threads=n).model_cycles for n in (1, 2))
