@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct as _struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 WORD = 4
 
@@ -39,7 +40,7 @@ class Struct:
         """Size in bytes."""
         return WORD * len(self.fields)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         return tuple(f.name for f in self.fields)
 
@@ -49,8 +50,8 @@ class Struct:
 
     def pack(self, values: Mapping[str, int]) -> bytes:
         """The record's bytes; every field must be given, negative values in two's complement."""
-        unknown, missing = set(values) - set(self.names), set(self.names) - set(values)
-        if unknown or missing:
+        if values.keys() != set(self.names):
+            unknown, missing = set(values) - set(self.names), set(self.names) - set(values)
             raise ValueError(
                 f"record {self.name}: got fields {sorted(values)}, expected {list(self.names)}"
                 f" (unknown: {sorted(unknown)}, missing: {sorted(missing)})"

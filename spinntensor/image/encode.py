@@ -6,6 +6,7 @@ each tile that it moves something for, so that tiles that differ in nothing else
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -26,6 +27,8 @@ Key = tuple[int, str, int]
 """Tile, counted from that of the procedure; operand; turn."""
 ABSOLUTE = "absolute"
 """Operand of what counts from 0: moves beyond the bases that a task has room for."""
+Records = dict[tuple[str, int], tuple[int, ...]]
+"""Argument records by kernel and the identity of the mapping they are made of, which calls of equal tiles share."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,13 @@ def tasks_of(row: Row, entries: Mapping[str, int], put: Callable[[bytes], Where]
     entries : ITCM address of each kernel.
     """
     made = []
+    records: Records = {}
     for tile, (start, stop) in enumerate(pairwise((0, *row.ends))):
         commands = row.commands[start:stop]
         bases = _bases(commands, tile)
-        words = _procedure(commands, tile, bases, entries)
-        content = b"".join(word.to_bytes(4, "little") for word in words)
-        made.append(
-            Task(put(content).address, tuple(base_word(at, turn) for (_, _, turn), at in bases.items()))
-        )
+        content = _bytes(_procedure(commands, tile, bases, entries, records))
+        words = tuple(base_word(at, turn) for (_, _, turn), at in bases.items())
+        made.append(Task(put(content).address, words))
     return made
 
 
@@ -60,11 +62,11 @@ def task_bytes(tasks: Sequence[Task]) -> int:
 
 def packed(tasks: Sequence[Task], nbytes: int) -> bytes:
     """The tasks one behind the other."""
-    found = bytearray()
-    for task in tasks:
-        words = (task.procedure, *task.bases)
-        found += b"".join(word.to_bytes(4, "little") for word in words).ljust(nbytes, b"\0")
-    return bytes(found)
+    return b"".join(_bytes((task.procedure, *task.bases)).ljust(nbytes, b"\0") for task in tasks)
+
+
+def _bytes(words: Sequence[int]) -> bytes:
+    return struct.pack(f"<{len(words)}I", *words)
 
 
 def base_word(address: int, turn: int) -> int:
@@ -91,7 +93,11 @@ def _bases(commands: Sequence[Move | Call], tile: int) -> dict[Key, int]:
 
 
 def _procedure(
-    commands: Sequence[Move | Call], tile: int, bases: Mapping[Key, int], entries: Mapping[str, int]
+    commands: Sequence[Move | Call],
+    tile: int,
+    bases: Mapping[Key, int],
+    entries: Mapping[str, int],
+    records: Records,
 ) -> list[int]:
     """The words of a procedure, in whole blocks; the last word of a block says whether another one follows."""
     numbers = {key: i for i, key in enumerate(bases)}
@@ -115,27 +121,30 @@ def _procedure(
             header = OPS["OP_MOVE"] | 4 << 8 | numbers[key] << 24
             add(header, at.address - bases[key], command.tcm, descriptor)
         else:
-            for one in _call(command, entries):
+            for one in _call(command, entries, records):
                 add(*one)
     add(OPS["OP_DONE"])
     words.extend([0] * (-len(words) % BLOCK_WORDS))
     return words
 
 
-def _call(call: Call, entries: Mapping[str, int]) -> list[list[int]]:
+def _call(call: Call, entries: Mapping[str, int], records: Records) -> list[Sequence[int]]:
     """The commands that enter a kernel: what makes words that are known only then, and the call."""
-    record = abi.KERNELS[call.kernel].pack(call.words)
-    arguments = [int.from_bytes(record[i : i + 4], "little") for i in range(0, len(record), 4)]
+    key = call.kernel, id(call.words)
+    if key not in records:
+        record = abi.KERNELS[call.kernel].pack(call.words)
+        records[key] = struct.unpack(f"<{len(record) // 4}I", record)
+    arguments = records[key]
     left = NO_WAIT if call.left is None else min(call.left, NO_WAIT - 1)
     if len(call.patches) > MOST_PATCHES:
         received = f"{len(call.patches)} words that are known at run time"
         raise OperandError(
             call.kernel, "arguments", received, f"at most {MOST_PATCHES}", "shorten the record"
         )
-    found = []
+    found: list[Sequence[int]] = []
     for patch in call.patches:
         kind = CONVERSIONS[f"WORD_{patch.conversion.upper()}"]
         words = (patch.address, patch.field | kind << 8 | patch.count << 16, patch.add & 0xFFFFFFFF)
-        found.append([OPS["OP_WORD"] | 4 << 8 | left << 16, *words])
+        found.append((OPS["OP_WORD"] | 4 << 8 | left << 16, *words))
     header = OPS["OP_CALL"] | 2 + len(arguments) << 8 | left << 16
-    return [*found, [header, entries[call.kernel], *arguments]]
+    return [*found, (header, entries[call.kernel], *arguments)]

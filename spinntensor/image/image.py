@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import struct
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 
 from spinntensor import abi
 from spinntensor.abi.runtime import LOG, LOGGED, PROGRAM, SHARE, SHARE_WAITS, TURN, TURNS
 from spinntensor.errors import OperandError, SDRAMError
 from spinntensor.graph.graph import CONSTANT, INPUT, Graph
+from spinntensor.image.addresses import Known
 from spinntensor.image.aplx import aplx
 from spinntensor.image.bells import CREDIT_KEY, Rings, Route, rings_of
 from spinntensor.image.contents import to_bytes
@@ -121,6 +125,19 @@ class Image:
         return struct.pack(f"<{len(words)}I", *words)
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector of cycles, which would walk over millions of actions again and again and find none."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@_uncollected()
 def image_of(
     plan: Plan, graph: Graph, machine: Machine, told: Callable[[int, int], None] = lambda done, of: None
 ) -> Image:
@@ -132,9 +149,11 @@ def image_of(
     """
     sites = sites_of(plan, graph, machine)
     rows: dict[int, Row] = {}
-    for done, share in enumerate(plan.shares):
-        told(done, len(plan.shares))
-        rows[share.number] = overlapped(tuple(sites.tiles(share)), OPERANDS_AT)
+    for _, shares in groupby(plan.shares, lambda share: share.stage):
+        known: Known = {}  # the tiles of a stage are alike
+        for share in shares:
+            told(len(rows), len(plan.shares))
+            rows[share.number] = overlapped(tuple(sites.tiles(share)), OPERANDS_AT, known)
     kernels = sorted({c.kernel for row in rows.values() for c in row.commands if isinstance(c, Call)})
     code = link([RUNTIME, *kernels])
     phases = _phases(plan)

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from spinntensor.plan.recipe import Region
 
 
-@dataclass(frozen=True)
-class Where:
+class Where(NamedTuple):
     """A place in SDRAM: an address, a multiple of 8; `turn` names how it moves from batch to batch (0: not at all)."""
 
     address: int
     turn: int = 0
 
-    def __add__(self, nbytes: int) -> Where:
+    def __add__(self, nbytes: int) -> Where:  # type: ignore[override]  # no tuples are joined here
         return Where(self.address + nbytes, self.turn)
 
 
-@dataclass(frozen=True)
-class Spot:
+class Spot(NamedTuple):
     """A place in the DTCM: `offset` bytes into a region.
 
     A region with several places is used in turn: by tile number t of its core in place (turn + turns * t) modulo the
@@ -98,8 +97,7 @@ def _mantissa(word: int) -> int:
     return (bits + (1 << right - 1) - 1 + (bits >> right & 1)) >> right
 
 
-@dataclass(frozen=True)
-class Fetch:
+class Fetch(NamedTuple):
     """`nbytes` (a multiple of 8) from SDRAM to the DTCM; `operand` says whose bytes they are."""
 
     operand: str
@@ -108,16 +106,15 @@ class Fetch:
     nbytes: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
-    """One kernel call: the fields of its argument record by name, pointers as `Spot`."""
+    """One kernel call: the fields of its argument record by name, pointers as `Spot`; tiles that are alike share it."""
 
     kernel: str
     words: Mapping[str, int | Spot | Word]
 
 
-@dataclass(frozen=True)
-class Store:
+class Store(NamedTuple):
     """`nbytes` (a multiple of 8) from the DTCM to SDRAM."""
 
     operand: str

@@ -82,7 +82,7 @@ def tile(site: Site, task: Task, recipe: Recipe) -> Iterator[Action]:
                 continue
             held = Held(site, "y", site.stage.results[0], made.result, made.result.box(task.box), write=True)
             start = group * per_group
-            rows = replace(y, region="rows y")
+            rows = y._replace(region="rows y")
             yield from held.actions(0, start + low, start + high, y, rows)
 
 
@@ -129,7 +129,7 @@ def _partial(site: Site, task: Task, made: Reduction, y: Spot) -> Store:
     item = made.way.result
     nbytes = doubles(item * _count(task.box))
     to = site.partial(site.cut.sums.index(task.sums), task.box, item)
-    return Store("y", replace(y, nbytes=nbytes), to, nbytes)
+    return Store("y", y._replace(nbytes=nbytes), to, nbytes)
 
 
 def _reduced(
@@ -144,7 +144,7 @@ def _reduced(
         rows = size // made.step
         together = rows if made.rows_at_once else 1
         for first in range(0, rows, together):
-            to = replace(y, offset=made.way.result * first, nbytes=made.way.result * together)
+            to = y._replace(offset=made.way.result * first, nbytes=made.way.result * together)
             yield _row_kernel(made, x.part(first, together), to, together, made.size)
         if made.turned:
             yield _negative(y, rows)
@@ -159,7 +159,7 @@ def _reduced(
     if made.along == WHOLE:
         slots = (len(blocks.parts) - 1).bit_length()
         found = Spot("levels", slots * slot, slot) if joins else to
-        yield _row_kernel(made, Rows(x.at, size, x.item).part(0, 1), replace(found, nbytes=WORD), 1, size)
+        yield _row_kernel(made, Rows(x.at, size, x.item).part(0, 1), found._replace(nbytes=WORD), 1, size)
     else:
         rows = size // made.step
         if rows == 1 and not joins and not made.one:
@@ -194,20 +194,20 @@ def _strides(rows: int, k: int, step: int, row: int) -> dict[str, int | Spot]:
 def _top(made: Reduction, x: Rows, y: Spot, size: int, more: bool) -> Step:
     """The largest magnitudes of columns, or of all, joined with those before."""
     nbytes = WORD * size
-    words: dict[str, int | Spot] = {"x": replace(x.at, nbytes=nbytes), "top": y, "accumulate": int(more)}
+    words: dict[str, int | Spot] = {"x": x.at._replace(nbytes=nbytes), "top": y, "accumulate": int(more)}
     if made.along == COLUMNS:
         return Step(TOP, words | _strides(made.columns, size // made.step, WORD * made.step, WORD))
     return Step(TOP, words | _strides(1, size, WORD, WORD))
 
 
 def _negative(y: Spot, count: int) -> Step:
-    place = replace(y, nbytes=WORD * count)
+    place = y._replace(nbytes=WORD * count)
     return Step("f32_neg", {"x": place, "y": place, "count": count})
 
 
 def _copy(x: Spot, y: Spot, nbytes: int) -> Step:
     pairs = doubles(nbytes) // 8
-    x, y = replace(x, nbytes=8 * pairs), replace(y, nbytes=8 * pairs)
+    x, y = x._replace(nbytes=8 * pairs), y._replace(nbytes=8 * pairs)
     return Step(COPY, {"a": x, "b": x, "y": y, "pairs": pairs, "step": 4})
 
 

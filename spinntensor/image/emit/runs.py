@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from spinntensor.image.emit.action import Fetch, Spot, Store, Where
 from spinntensor.image.emit.site import Run
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """Bytes that lie side by side in SDRAM and in the DTCM: `offset` from where the DTCM's begin."""
 
     at: Where

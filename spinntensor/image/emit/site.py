@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,8 +24,7 @@ from spinntensor.plan.recipe import Recipe
 from spinntensor.plan.ways.setting import Setting
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """Bytes of a value in SDRAM that lie side by side; `nbytes` in whole double words, `used` of them the value's."""
 
     at: Where
