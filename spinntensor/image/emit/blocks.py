@@ -12,6 +12,7 @@ from spinntensor.image.emit import chain_words
 from spinntensor.image.emit.action import Action, Fetch, Spot, Step, Store, Where, Word
 from spinntensor.image.emit.held import Held
 from spinntensor.image.emit.site import Site
+from spinntensor.image.emit.translate import kept
 from spinntensor.lower.box import Box
 from spinntensor.plan.recipes import maps
 from spinntensor.plan.recipes.chain import COPY, FULL, SCALAR, Instruction, Program
@@ -121,9 +122,7 @@ class Blocks:
                 low, high = span_of(extent, first, size)
                 rows = Spot(f"rows {held.operand}", 0, 0, turn, self._turns)
                 yield from held.actions(group, low, high, self.spot(at, group, turn), rows)
-        for index, step in enumerate(p.instructions):
-            if not maps.once(p, step):
-                yield from self._steps(index, step, group, turn, first, size)
+        yield from self.shared((group, number), self._block(group, turn, first, size))
 
     def left(self, group: int, number: int) -> Iterator[Action]:
         """The results of a block leave."""
@@ -136,6 +135,16 @@ class Blocks:
             rows = Spot(f"rows {held.operand}", 0, 0, turn, self._turns)
             yield from held.actions(group, low, high, self.spot(at, group, turn), rows)
         yield from self.counted(turn)
+
+    def shared(self, key: object, steps: Iterator[Step]) -> tuple[Step, ...]:
+        """Steps that tiles with the same elements share: those that were first made for a key."""
+        if key not in self._shared:
+            self._shared[key] = tuple(steps)
+        return self._shared[key]
+
+    @cached_property
+    def _shared(self) -> dict[object, tuple[Step, ...]]:
+        return kept(self.site, (self.made, self.on, self.block), dict)
 
     def counted(self, turn: int) -> Iterator[Action]:
         """What the kernels of a block counted leaves."""
@@ -156,6 +165,12 @@ class Blocks:
             for number, offset in maps.counts_at(p).items()
         }
         return self.site.counts.place((stage, self.key), self._turns, maps.count_bytes(p), counters)
+
+    def _block(self, group: int, turn: int, first: int, size: int) -> Iterator[Step]:
+        """The calls of all instructions for a block."""
+        for number, step in enumerate(self.program.instructions):
+            if not maps.once(self.program, step):
+                yield from self._steps(number, step, group, turn, first, size)
 
     def _steps(
         self, number: int, step: Instruction, group: int, turn: int, first: int, size: int

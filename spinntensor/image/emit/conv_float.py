@@ -13,6 +13,7 @@ from spinntensor.image.emit.frame import Frame
 from spinntensor.image.emit.matrix import Matrix, matrix
 from spinntensor.image.emit.runs import fetched, lines, moved, stored
 from spinntensor.image.emit.site import Site, attributes
+from spinntensor.image.emit.translate import shared
 from spinntensor.image.pieces import doubles
 from spinntensor.lower.box import Box, Span, sizes
 from spinntensor.lower.windows import forward
@@ -78,23 +79,27 @@ def conv(site: Site, task: Task, recipe: Recipe) -> Iterator[Action]:
     else:
         yield from frame.fetch(site, Spot("x"), 0.0)
         tile = Tile(Spot("x"), c.tile[1], WORD * channels)
-    first, weights = _weights(site, matrix(site, w, (-1, shape[3])), c, outputs, recipe)
-    yield from first
     ours = outputs[0] == 0, not any(start for start, _ in task.box[:3])
-    exact = Exact(
-        c.out,
-        c.out_channels,
-        c.chunk,
-        c.chunks,
-        c.chunk * c.chunks,
-        detail["group"],
-        tile.fields(c.out[1], c.chunk, c.stride, c.chunks // shape[0], WORD * c.chunk),
-        weights,
-        c.columns(PANEL),
-        ours,
-    )
-    yield from exact.steps()
-    yield from _left(site, task.box, exact.line)
+
+    def computed() -> Iterator[Action]:
+        first, weights = _weights(site, matrix(site, w, (-1, shape[3])), c, outputs, recipe)
+        exact = Exact(
+            c.out,
+            c.out_channels,
+            c.chunk,
+            c.chunks,
+            c.chunk * c.chunks,
+            detail["group"],
+            tile.fields(c.out[1], c.chunk, c.stride, c.chunks // shape[0], WORD * c.chunk),
+            weights,
+            c.columns(PANEL),
+            ours,
+        )
+        yield from first
+        yield from exact.steps()
+
+    yield from shared(site, (c, outputs, recipe, ours), computed())
+    yield from _left(site, task.box, out[1] + out[1] % PANEL)
     yield counted(site, node.id, task.box)
 
 

@@ -14,6 +14,7 @@ from spinntensor.image.emit.frame import Frame
 from spinntensor.image.emit.matrix import Matrix, joined, matrix
 from spinntensor.image.emit.runs import Line, fetched, lines, moved, stored
 from spinntensor.image.emit.site import Site, attributes
+from spinntensor.image.emit.translate import shared
 from spinntensor.image.pieces import doubles
 from spinntensor.lower.box import Box, Span
 from spinntensor.plan.cut import Task
@@ -28,7 +29,7 @@ def by_input(site: Site, task: Task, recipe: Recipe) -> Iterator[Action]:
     assert node is not None
     g, w = node.inputs[:2]
     a: dict[str, Any] = dict(attributes(node))
-    (_, height, width, channels), (kh, kw, held, _) = (site.lowered.graph[i].type.shape for i in (g, w))
+    (_, height, width, channels), (kh, kw, *_) = (site.lowered.graph[i].type.shape for i in (g, w))
     images, down, across, inner = task.box
     stride, n = a["stride"], inner[1] - inner[0]
     size = down[1] - down[0], across[1] - across[0]
@@ -43,6 +44,23 @@ def by_input(site: Site, task: Task, recipe: Recipe) -> Iterator[Action]:
     frame = Frame(g, (images, spans[0], spans[1], (0, channels)), (before[0], before[1]), t.tile, pixel)
     yield cleared(site)
     yield from frame.fetch(site, Spot("x"), 0.0)
+    ours = inner[0] == 0, not any(start for start, _ in task.box[:3])
+    yield from shared(site, (t, inner, recipe, ours), _computed(site, w, t, inner, recipe, ours))
+    yield from _between(site, task.box, stride, _steps(t))
+    yield counted(site, node.id, task.box)
+
+
+def _steps(t: Adjoint) -> Pair:
+    """Steps of rows and of columns in a tile, those of columns in whole panels."""
+    line = -(-t.size[1] // t.stride[1])
+    return -(-t.size[0] // t.stride[0]), line + line % PANEL
+
+
+def _computed(
+    site: Site, w: int, t: Adjoint, inner: Span, recipe: Recipe, ours: tuple[bool, bool]
+) -> Iterator[Action]:
+    """The weights arrive, and the classes of a tile are computed; `ours` as for `Exact`."""
+    (kh, kw, held, channels), n, stride = site.lowered.graph[w].type.shape, t.outputs, t.stride
     detail: dict[str, Any] = dict(recipe.detail)
     m = max((count[0] * (count[1] + count[1] % PANEL) for _, count in t.classes), default=1)
     rows_of_w, shape = matrix(site, w, (-1, channels)), (kh, kw, held)
@@ -54,14 +72,12 @@ def by_input(site: Site, task: Task, recipe: Recipe) -> Iterator[Action]:
             fetches, found = taps.columns(tap, tap, span)
             yield from fetches
             yield found.top(tap > 0)
-    rows, line = -(-size[0] // stride[0]), -(-size[1] // stride[1])
-    line += line % PANEL
-    wide, result_bytes = stride[1] * line, doubles(WORD * n)
+    rows, line = _steps(t)
+    wide, pixel, result_bytes = stride[1] * line, doubles(WORD * channels), doubles(WORD * n)
     if len(t.classes) < stride[0] * stride[1]:
         words = stride[0] * rows * wide * result_bytes // WORD
         yield Step("fill_s32", {"y": Y, "value": 0, "words": words, "rows": 1, "y_row": 0})
     done = kh * kw
-    ours = inner[0] == 0, not any(start for start, _ in task.box[:3])
     for number, (one, count) in enumerate(t.classes):
         origin = one.corner[0] - t.low[0], one.corner[1] - t.low[1]
         (p, q), (u, v) = one.place, one.taps
@@ -84,8 +100,6 @@ def by_input(site: Site, task: Task, recipe: Recipe) -> Iterator[Action]:
         )
         done += u * v
         yield from exact.steps()
-    yield from _between(site, task.box, stride, (rows, line))
-    yield counted(site, node.id, task.box)
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,6 +24,7 @@ from spinntensor.image.emit.exact import SUMS, Y
 from spinntensor.image.emit.family import Family
 from spinntensor.image.emit.runs import fetched, lines, moved, stored
 from spinntensor.image.emit.site import Run, Site, attributes
+from spinntensor.image.emit.translate import shared
 from spinntensor.image.pieces import doubles
 from spinntensor.kernels.block_float import magnitude_bits
 from spinntensor.lower.box import sizes
@@ -56,14 +57,21 @@ def by_weight(site: Site, task: Task, recipe: Recipe) -> Iterator[Action]:
             )
     taps = list(product_of(range(kh), range(kw)))
     ours = [outputs[0] == 0, not any((ky[0], kx[0], inner[0]))]
-    for turn in range(turns):
-        last, number = divmod(turn, len(rows))
-        image, i = rows[number]
-        tile = Spot("x", 0, kh * frame.row, turn, turns)
+
+    def places(turn: int) -> tuple[Spot, Spot]:
+        """Rows of x and of the cotangent."""
+        return Spot("x", 0, kh * frame.row, turn, turns), Spot("c", 0, ow * deep, turn, turns)
+
+    def arriving(turn: int) -> Iterator[Action]:
+        tile, cotangent = places(turn)
+        image, i = rows[turn % len(rows)]
         yield from frame.fetch(site, x, image, i * sy - top + ky[0], kh, tile)
-        cotangent = Spot("c", 0, ow * deep, turn, turns)
         box = ((image, image + 1), (i, i + 1), (0, ow), (0, every))
         yield from fetched("c", lines(site.runs(g, box)), cotangent)
+
+    def computed(turn: int) -> Iterator[Action]:
+        last, number = divmod(turn, len(rows))
+        tile, cotangent = places(turn)
         found, step = [], sx * frame.pixel
         for tap, (u, v) in enumerate(taps):
             at = u * frame.row + (kx[0] + v) * frame.pixel + WORD * inner[0]
@@ -75,7 +83,7 @@ def by_weight(site: Site, task: Task, recipe: Recipe) -> Iterator[Action]:
         if not last:
             yield from (one.top(number > 0) for one, _ in found)
             yield columns.top(number > 0)
-            continue
+            return
         here = [FINDING if mine and not number else OTHER for mine in ours]
         yield from (one.panel(to, bits, here[0]) for one, to in found)
         yield columns.panel(Spot("b"), bits, here[1])
@@ -86,6 +94,11 @@ def by_weight(site: Site, task: Task, recipe: Recipe) -> Iterator[Action]:
         for tap, (_, to) in enumerate(found):
             sums = moved(SUMS, SUM * tap * channels * n, 0)
             yield product(to, Spot("b"), sums, (channels_, n, ow), n, number > 0)
+
+    part_of = (kh, kw, channels, n), (kx[0], inner[0], outputs[0]), tuple(ours)
+    for turn in range(turns):
+        yield from shared(site, ("x", images, ky[0], kh, turn), arriving(turn))
+        yield from shared(site, (part_of, len(rows), turn), computed(turn))
     row = WORD * n if site.cut.partial else doubles(WORD * n)
     yield result(SUMS, (0, m), Y, (m, n), (n, row), bits)
     if site.cut.partial:

@@ -23,10 +23,16 @@ class Matrix:
     def lines(self, rows: Span, columns: Span, row: int) -> list[Line]:
         """A part of it, rows `row` bytes apart in the DTCM; those that lie side by side in both are one line."""
         first, width = columns[0] * self.rows.step, (columns[1] - columns[0]) * self.rows.step
-        nbytes = row if row == self.rows.pitch else doubles(width)
-        offsets = ((i * self.rows.pitch + first, (i - rows[0]) * row) for i in range(*rows))
-        found = (Line(self.site.at(self.home, at), offset, nbytes) for at, offset in offsets)
-        return [Line(line.at, line.offset, doubles(line.nbytes)) for line in joined(found)]
+        pitch, count = self.rows.pitch, rows[1] - rows[0]
+        nbytes = row if row == pitch else doubles(width)
+        if self.site.places.by_image(self.home):
+            offsets = ((i * pitch + first, (i - rows[0]) * row) for i in range(*rows))
+            found = joined(Line(self.site.at(self.home, at), offset, nbytes) for at, offset in offsets)
+            return [Line(line.at, line.offset, doubles(line.nbytes)) for line in found]
+        start = self.site.at(self.home, rows[0] * pitch + first)
+        if row == pitch and count:
+            return [Line(start, 0, doubles(count * row))]
+        return [Line(start + i * pitch, i * row, nbytes) for i in range(count)]
 
 
 def matrix(site: Site, number: int, shape: tuple[int, ...]) -> Matrix:

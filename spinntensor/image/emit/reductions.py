@@ -71,7 +71,8 @@ def tile(site: Site, task: Task, recipe: Recipe) -> Iterator[Action]:
         for number, (first, size) in enumerate(blocks.parts):
             yield from blocks.computed(group, number)
             last = number == len(blocks.parts) - 1
-            yield from _reduced(made, blocks, group, number, size, last)
+            steps = _reduced(made, blocks, group, number, size, last)
+            yield from blocks.shared((sizes(task.box), part, group, number), steps)
             yield from blocks.left(group, number)
             if made.along != ROWS and not last:
                 continue

@@ -9,7 +9,7 @@ where their values begin.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -72,6 +72,11 @@ def kept(site: Site, key: object, make: Callable[[], T]) -> T:
         known[key] = make()
     found: T = known[key]
     return found
+
+
+def shared(site: Site, key: object, actions: Iterator[Action]) -> tuple[Action, ...]:
+    """Actions that tiles of a stage have in common: those that were made first for a key."""
+    return kept(site, key, lambda: tuple(actions))
 
 
 class Regions:
