@@ -3,7 +3,8 @@
 #   make test      the fast tests             make test-all  the slow ones too
 #   make bench     kernels, plans, then tensors on the host   make lint   ruff and mypy
 #   make clean     remove what was built, but for .venv
-# SPINNTENSOR_CC=arm-none-eabi-gcc chooses another ARM compiler; ARGS="-k gemm" is passed on to the command.
+# SPINNTENSOR_CC=arm-none-eabi-gcc chooses another ARM compiler; ARGS="-k gemm" is passed on to the command. Tests run in
+# two processes; ARGS="-n 0" takes one.
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,6 +12,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS := $(VENV)/.peers
 COMPILER := $(VENV)/.compiler
+SIDE_BY_SIDE := -n 2 --dist loadfile
 IMAGES := spinntensor/images/kernels.json
 ARM_SOURCES := $(shell find blas_arm spinntensor/abi spinntensor/image -type f -not -name '*.pyc')
 
@@ -24,10 +26,10 @@ demo: $(INSTALLED) $(IMAGES)
 	$(BIN)/python examples/demo.py --report build
 
 test: $(INSTALLED) $(IMAGES)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 test-all: $(INSTALLED) $(IMAGES)
-	$(BIN)/python -m pytest -m '' --durations=10 $(ARGS)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m '' --durations=10 $(ARGS)
 
 bench: $(PEERS) $(IMAGES)
 	$(BIN)/spinntensor bench kernels $(ARGS)
