@@ -15,8 +15,10 @@ result depends on timing.
 
 from __future__ import annotations
 
+import gc
 import heapq
 from collections.abc import Callable, Iterator, Mapping
+from weakref import WeakSet
 
 import numpy as np
 
@@ -37,8 +39,31 @@ from spinntensor.emulator.team import Team
 from spinntensor.emulator.vic import CPU_INTERRUPT, ROUTER_DUMP
 
 CORES = 18
+_FEW = 8
 _QUANTUM = 10_000
 _NEVER = 1 << 62
+
+
+class _Alive:
+    """Chips that were made and still have memory. The collector of cycles, to which a chip is a few small objects, is
+    called when they have become many."""
+
+    def __init__(self) -> None:
+        self._chips: WeakSet[Chip] = WeakSet()
+        self._most = _FEW
+
+    def add(self, chip: Chip) -> None:
+        """One more chip."""
+        if len(self._chips) >= self._most:
+            gc.collect()
+            self._most = max(_FEW, 2 * len(self._chips))
+        self._chips.add(chip)
+
+    def __len__(self) -> int:
+        return len(self._chips)
+
+
+ALIVE = _Alive()
 
 
 class Cores(Mapping[int, ChipCore]):
@@ -100,6 +125,7 @@ class Chip:
     ) -> None:
         if quantum < 1:
             raise ValueError(f"a quantum of {quantum} cycles; expected at least 1")
+        ALIVE.add(self)
         self.facts = facts or ChipFacts()
         self.strict, self.quantum = strict, quantum
         self.cycles = 0

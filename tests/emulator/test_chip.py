@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import time
 
@@ -12,7 +13,7 @@ pytest.importorskip("unicorn", reason="unicorn is in the extra [emulator]")
 
 from emulator.programs import COUNT, DATA, PACKETS, SDRAM, SEND, TAKE, WAIT, booted, program, word, words
 
-from spinntensor.emulator.chip import Chip
+from spinntensor.emulator.chip import ALIVE, Chip
 from spinntensor.emulator.facts import ChipFacts, CoreFacts
 
 KEY = 0x100
@@ -662,3 +663,15 @@ def test_sixteen_computing_cores_are_fast_enough():
         taken = time.process_time() - begin
         best = max(best, (sum(core.counters.instructions for core in chip.cores.made) - before) / taken / 1e6)
     assert best > 60, f"{best:.0f} million instructions per second"  # over 400 on a quiet machine
+
+
+def test_chips_that_nobody_needs_are_freed_before_they_are_many():
+    gc.collect()
+    before = len(ALIVE)
+    gc.disable()  # whose turn would come only after many small objects
+    try:
+        for _ in range(30):
+            Chip()
+    finally:
+        gc.enable()
+    assert len(ALIVE) <= max(8, 2 * before) + 1
