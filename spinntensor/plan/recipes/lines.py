@@ -271,7 +271,7 @@ class Frame:
         return Lines(WORD, last - self.row, last, ((rows, WORD * last),) if rows > 1 else ())
 
 
-def lines_of(item: int, axes: tuple[Steps, ...], frame: Frame, run: int = 1) -> Lines:
+def lines_of(item: int, axes: tuple[Steps, ...], frame: Frame, run: int = 1, written: bool = False) -> Lines:
     """The lines of an operand or result.
 
     Parameters
@@ -279,6 +279,8 @@ def lines_of(item: int, axes: tuple[Steps, ...], frame: Frame, run: int = 1) -> 
     item : bytes of an element.
     axes : its parts along the axes of the full shape.
     run : neighbours that share an element behind each other; the DTCM has it once.
+    written : whether the tile leaves them. They leave together only if nothing but padding is between them: anything
+        else belongs to other tiles.
 
     Errors
     ------
@@ -317,12 +319,16 @@ def lines_of(item: int, axes: tuple[Steps, ...], frame: Frame, run: int = 1) -> 
         for steps, unit, got, size in zip(axes, units, frame.tile, frame.full, strict=True)
         if steps and got < size
     ]
-    direct = all(base % DOUBLE == 0 for base in bases) and (not dims or step * item % DOUBLE == 0)
+    starts = all(base % DOUBLE == 0 for base in bases)
+    direct = starts and (not dims or step * item % DOUBLE == 0)
     words = item == WORD
-    if direct and dims and words:
-        bytes_ = length * WORD
-        direct = bytes_ >= SHORT or dims[-1][1] > 2 * doubles(bytes_)
-    if not direct and not words:
+    together = words
+    if dims and words:
+        nbytes, apart = length * WORD, dims[-1][1]
+        together = not written or (starts and apart == doubles(nbytes))
+        close = nbytes < SHORT and apart <= 2 * doubles(nbytes)
+        direct = direct and not (together and close)
+    if not direct and not together:
         received = f"lines of {length * item} bytes, {[apart for _, apart, _ in dims]} apart"
         raise OperandError("map", "operand", received, "whole double words", "cut along another axis")
     made = tuple((size, apart) for size, apart, _ in dims)

@@ -109,7 +109,9 @@ class Maps:
             None if leaf is None else operand_lines(layout(leaf.node), leaf, value.extent, frame, self.full)
             for leaf, value in zip(made.operands, chain.operands, strict=True)
         )
-        stores = tuple(lines_of(layout(i).item, axes_of(layout(i), self.full), frame) for i in self.results)
+        stores = tuple(
+            lines_of(layout(i).item, axes_of(layout(i), self.full), frame, written=True) for i in self.results
+        )
         return Map(made, recipes.Elements(frame.each, frame.groups, loads, stores, frame.pads))
 
 

@@ -156,7 +156,7 @@ class Reduce:
         shape, layout = self._axes, self.setting.layout(self.stage.results[0])
         last = shape[-1] if shape else 1
         frame = Frame(shape, sizes, pitch if pitch and last > 1 else last, 0, self.units)
-        return lines_of(item, axes_of(layout, shape), frame)
+        return lines_of(item, axes_of(layout, shape), frame, written=True)
 
     def box(self, box: Box, sums: Span | None) -> Box:
         """The axes here of a box of the results and a part of the sums."""

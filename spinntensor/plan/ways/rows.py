@@ -22,11 +22,16 @@ LINE = 2
 """Words of a double word."""
 
 
-def lines(setting: Setting, number: int, tile: Sizes, pitch: int = 0, units: Sizes = ()) -> Lines:
-    """The lines of a box of a value, whose rows in the DTCM lie `pitch` elements apart, or side by side by 0."""
+def lines(
+    setting: Setting, number: int, tile: Sizes, pitch: int = 0, units: Sizes = (), written: bool = False
+) -> Lines:
+    """The lines of a box of a value, whose rows in the DTCM lie `pitch` elements apart, or side by side by 0.
+
+    written : whether the tile leaves them.
+    """
     shape, layout = setting.lowered.graph[number].type.shape, setting.layout(number)
     frame = Frame(shape, tile, pitch or (shape or (1,))[-1], 0, units)
-    return lines_of(layout.item, axes_of(layout, shape), frame)
+    return lines_of(layout.item, axes_of(layout, shape), frame, written=written)
 
 
 @lru_cache(1 << 10)
@@ -36,7 +41,8 @@ def rows_of(setting: Setting, stage: Stage, sizes: Sizes) -> Softmax:
     assert node is not None
     layout = setting.layout(stage.results[0])
     pitch = layout.row // layout.item
-    x, y = (lines(setting, i, sizes, pitch) for i in (node.inputs[0], stage.results[0]))
+    x = lines(setting, node.inputs[0], sizes, pitch)
+    y = lines(setting, stage.results[0], sizes, pitch, written=True)
     return Softmax(prod(sizes[:-1]), sizes[-1], pitch, x, y)
 
 
@@ -72,8 +78,8 @@ def taken(setting: Setting, stage: Stage, sizes: Sizes) -> Indexed:
     x, index = node.inputs
     (n,) = setting.lowered.graph[x].type.shape
     units = (*(1 for _ in sizes[:-1]), LINE) if sizes else ()
-    found = (lines(setting, i, sizes, 0, units) for i in (index, stage.results[0]))
-    return Indexed(n, prod(sizes), lines(setting, x, (n,)), *found)
+    y = lines(setting, stage.results[0], sizes, 0, units, written=True)
+    return Indexed(n, prod(sizes), lines(setting, x, (n,)), lines(setting, index, sizes, 0, units), y)
 
 
 @lru_cache(1 << 10)
@@ -83,7 +89,8 @@ def added(setting: Setting, stage: Stage, sizes: Sizes) -> Indexed:
     assert node is not None
     x, index = (lines(setting, i, setting.lowered.graph[i].type.shape) for i in node.inputs)
     count = setting.lowered.graph[node.inputs[1]].type.size
-    return Indexed(sizes[0], count, x, index, lines(setting, stage.results[0], sizes, 0, (LINE,)))
+    y = lines(setting, stage.results[0], sizes, 0, (LINE,), written=True)
+    return Indexed(sizes[0], count, x, index, y)
 
 
 def _moving(setting: Setting, stage: Stage, recipe: Recipe, sizes: Sizes) -> Recipe:

@@ -175,3 +175,11 @@ def test_random_chains_on_random_machines(seed):
         return values[-2:]
 
     walked(build, seed, where, str(rng.choice(["latency", "throughput"])))
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 24), (3, 2, 3, 8)], ids=str)
+def test_tiles_leave_what_lies_between_their_rows_alone(shape):
+    """Two workers, each with some rows of every image: between them in SDRAM lie those of the other one."""
+    where = machine(np.random.default_rng(0), 15)
+    made, _ = walked(lambda b, given: (b.add("divide", given(shape), given(shape)),), where=where)
+    assert made.layers[0].cut.spans[0] == ((0, shape[0]),)
