@@ -41,7 +41,8 @@ class ConvBox:
     out : output rows and columns.
     channels, out_channels : of input and output.
     kernel, stride : taps and steps, (rows, columns).
-    border : rows and columns (top, left, bottom, right) of the taps' field that lie outside the image.
+    border : rows and columns (top, left, bottom, right) of the taps' field that lie outside the image; negative at the
+        right where so many columns behind the field are fetched as well.
     blocks : channels of a block of input and output in SDRAM; 0 for images in one piece.
     by_rows : whether the input's and the output's rows in SDRAM are longer than those of the tile.
     pitch : bytes from pixel to pixel of input and output in one piece; 0 for as many as channels.

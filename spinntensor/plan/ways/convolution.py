@@ -82,6 +82,10 @@ class Convolution:
         return self._box((h, w), c, *self.field.sized(h, w))
 
     def _box(self, out: tuple[int, int], c: int, border: Border, apart: tuple[bool, bool]) -> ConvBox:
+        if self.ragged and apart[0]:  # rows are fetched together, with the columns behind the last tap
+            top, left, bottom, _ = border
+            unread = self.image[1] + left - (out[1] - 1) * self.stride[1] - self.kernel[1]
+            border, apart = (top, left, bottom, -unread), (False, apart[1])
         lie = self.blocks, apart, self.pitch
         return ConvBox(out, self.channels, c, self.kernel, self.stride, border, *lie)
 

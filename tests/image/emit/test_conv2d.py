@@ -93,6 +93,14 @@ def test_values_that_the_host_sees(form, shape, channels, kernel, stride, more):
     agrees(g.graph(g.conv(x, channels, 1)), batch=shape[0], whens=(LATE, EARLY))
 
 
+@pytest.mark.parametrize("shape, kernel", [((4, 8, 3), 1), ((4, 2, 1), 1), ((9, 10, 3), 3)])
+def test_columns_behind_the_last_tap(shape, kernel):
+    """Of pixels that are no whole double words they are fetched too: rows of theirs arrive together."""
+    x = nn.Input(shape)
+    y = nn.Flatten()(nn.Conv2D(8, kernel, strides=2)(x))
+    agrees(inference(nn.Model(x, nn.Dense(5)(y), seed=1), "int8", 3).graph, batch=3, whens=(LATE, RANDOM))
+
+
 @pytest.mark.parametrize("mine", (0, 1))
 @pytest.mark.parametrize("head", (False, True))
 @pytest.mark.parametrize("shape, kernel", [((1, 7, 7, 128), 3), ((2, 6, 8, 64), 1), ((1, 7, 5, 12), 3)])
