@@ -146,6 +146,16 @@ def test_moves_are_transfers_of_whole_double_words_or_copies():
         moves.move(transposed(300, 100, 4), 16)
 
 
+def test_rows_of_bytes_are_whole_words():
+    assert reductions.rows("sum", 3, 16, "bool").calls[-1].kernel == "reduce_sum_s8"
+    for n in (1, 5, 15, 18):
+        with pytest.raises(OperandError, match=f"{n} bool side by side, expected a multiple of 4"):
+            reductions.rows("sum", 3, n, "bool")
+        with pytest.raises(OperandError, match="a multiple of 4; convert them to float32 first"):
+            reductions.whole("max", n, "int8")
+    assert reductions.columns("all", 3, 15, "bool").calls  # what lies behind is left out
+
+
 @given(st.integers(1, 100), st.integers(1, 3000), st.booleans())
 def test_softmax_fits(rows, columns, log):
     pitch = columns + columns % 2

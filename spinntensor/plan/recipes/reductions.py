@@ -165,7 +165,8 @@ def recipe(work: Reduction, room: int = ROOM) -> Recipe:
 
     Errors
     ------
-    DTCMError when not even the smallest block fits `room`; OperandError where blocks are no whole rows.
+    DTCMError when not even the smallest block fits `room`; OperandError where blocks are no whole rows, and for rows of
+    bytes that are no whole words.
     """
     p = maps.planned(work.chain)
     result = p.places[p.stores[0][1]].extent
@@ -174,6 +175,7 @@ def recipe(work: Reduction, room: int = ROOM) -> Recipe:
             "reduce", work.op, "elements that repeat", "each once", "reduce before they repeat"
         )
     block = _block(work, room)
+    _checked(work, block)
     loads, stores = maps.transfers(p, work.chain, work.on, block)
     parts = work.on.groups * len(list(work.on.blocks(block)))
     y = [work.results(*b) for b in work.on.blocks(block)]
@@ -191,6 +193,17 @@ def recipe(work: Reduction, room: int = ROOM) -> Recipe:
         stores=(stored, *stores),
         detail=(("block", block),),
     )
+
+
+def _checked(work: Reduction, block: int) -> None:
+    """OperandError for neighbours that are reduced by words and fill no whole ones: what lies behind would count."""
+    lanes = maps.WORD // min(maps.WORD, BYTES[work.form])
+    row = work.size if work.along == ROWS else work.on.each
+    if work.along != COLUMNS and any(n % lanes for n in (row, work.step if work.along == ROWS else block)):
+        mend = "convert them to float32 first"
+        raise OperandError(
+            "reduce", work.op, f"{row} {work.form} side by side", f"a multiple of {lanes}", mend
+        )
 
 
 def _calls(work: Reduction, block: int) -> Iterator[Call]:
