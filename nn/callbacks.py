@@ -7,27 +7,23 @@ import io
 import json
 import math
 import sys
-import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spinntensor.errors import OperandError
+from spinntensor.machine.watch import watching
 from spinntensor.nn import checkpoint
 from spinntensor.nn.files import replacing
+from spinntensor.nn.progress import Bar
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
-    from rich.progress import TaskID
-
     from spinntensor.nn.run import Logs, Run
 
 __all__ = ["Callback", "CSVLogger", "Checkpoint", "EarlyStopping", "JSONLogger", "Progress"]
-
-PATIENT = 2.0
-"""Seconds until a bar is shown."""
 
 
 class Callback:
@@ -75,50 +71,34 @@ class Progress(Callback):
     def __init__(self, verbose: int = 1) -> None:
         self.verbose = verbose
         self._bar: Bar | None = None
-        self._task: TaskID | None = None
-        self._start = 0.0
+        self._watching = ExitStack()
 
     def on_train_begin(self) -> None:
         """Start the clock."""
-        self._start = time.monotonic()
+        if self.verbose == 1 and sys.stderr.isatty():
+            self._bar = Bar("", self.run.epochs * self.run.steps)
+            self._watching.enter_context(watching(self._bar.told))
 
     def on_train_batch_end(self, step: int, logs: Logs) -> None:
         """Move on."""
-        if self.verbose == 1 and sys.stderr.isatty() and time.monotonic() - self._start > PATIENT:
-            bar, task = self._shown()
+        if self._bar is not None and self._bar.show():
             words = f"epoch {self.run.epoch + 1}/{self.run.epochs}, {_words(logs)}"
-            bar.update(task, completed=self.run.epoch * self.run.steps + step + 1, description=words)
+            self._bar.move(self.run.epoch * self.run.steps + step + 1, words)
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         """A line."""
         line = f"epoch {epoch + 1}/{self.run.epochs}: {_words(logs)}"
         if self.verbose == 2:
             print(line, flush=True)
-        elif self._bar is not None:
-            self._bar.console.print(line, highlight=False)
+        elif self._bar is not None and self._bar.show():
+            self._bar.print(line)
 
     def close(self) -> None:
         """Take the bar away."""
+        self._watching.close()
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
-
-    def _shown(self) -> tuple[Bar, TaskID]:
-        if self._bar is None or self._task is None:
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-            from rich.progress import Progress as Bar
-
-            columns = [
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-            ]
-            self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
-            self._task = self._bar.add_task("", total=self.run.epochs * self.run.steps)
-            self._bar.start()
-        return self._bar, self._task
 
 
 class Checkpoint(Callback):

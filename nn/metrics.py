@@ -91,7 +91,7 @@ class SparseCategoricalAccuracy(Metric):
 
     def total(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """How many samples are right."""
-        known = st.all(y_pred == y_pred, axis=-1)
+        known = _known(y_pred)
         return _count(st.logical_and(known, st.argmax(y_pred, axis=-1) == y_true))
 
 
@@ -116,7 +116,7 @@ class TopK(Metric):
         above = y_pred > own
         tied = st.logical_and(y_pred == own, st.arange(y_pred.shape[-1], format="int64") < column)
         before = st.sum(st.astype(st.logical_or(above, tied), "int32"), axis=-1)
-        known = st.all(y_pred == y_pred, axis=-1)
+        known = _known(y_pred)
         return _count(st.logical_and(known, before < self.k))
 
 
@@ -196,6 +196,12 @@ def _labels(name: str, y: Any) -> np.ndarray:
     return y.astype(np.int64)
 
 
+def _known(y_pred: Tensor) -> Tensor:
+    """Which rows have no NaN: it would be their maximum."""
+    top = st.max(y_pred, axis=-1)
+    return top == top
+
+
 def _count(right: Tensor) -> Tensor:
-    """How many are true, int32."""
-    return st.sum(st.astype(right, "int32"))
+    """How many are true, as a float32, which is exact up to 2**24 of them."""
+    return st.sum(st.astype(right, "float32"))

@@ -15,6 +15,7 @@ import numpy as np
 
 import spinntensor as st
 from spinntensor.errors import OperandError
+from spinntensor.machine.current import labelled
 from spinntensor.nn.batches import Batch, Batches
 from spinntensor.nn.divergence import diverged, restore, snapshot
 from spinntensor.nn.layer import Mode
@@ -128,7 +129,8 @@ class Trainer:
         """One update step; DivergenceError, and the weights as before, when the loss is not finite."""
         assert self._step is not None
         before = snapshot(self.state)
-        watched = self._step(self.optimizer.rates(), given)
+        with labelled(self.model.name, self.mode.format, sum(_samples(batch) for batch in given)):
+            watched = self._step(self.optimizer.rates(), given)
         losses = [float(seen["loss"].numpy()) for seen in watched]
         if not np.isfinite(losses).all():
             restore(before)
@@ -151,10 +153,16 @@ class Trainer:
         totals, count = Totals(), 0
         with closing(data.batches()) as stream:
             for xs, ys in progressing(stream, len(data), f"evaluate {self.model.name}", shown):
-                _, seen = test(xs, ys)
+                with labelled(self.model.name, mode.format, _samples((xs, ys))):
+                    _, seen = test(xs, ys)
                 totals.add({k: v.numpy() for k, v in seen.items()}, self.objective.places(ys))
                 count += 1
         if count != len(data):
             mend = "let each iteration of the loader start anew"
             raise OperandError("evaluate", "x", f"{count} batches", f"{len(data)}, as its length says", mend)
         return totals.means()
+
+
+def _samples(batch: Batch) -> int:
+    xs, _ = batch
+    return len(xs[0])

@@ -119,6 +119,8 @@ def train(parser: argparse.ArgumentParser) -> None:
         default="float32",
         help="number format of products (default: float32)",
     )
+    words = "where steps are computed: host (default), or chip, an emulated one; the bits are the same"
+    add("--machine", type=machine, default="host", metavar="M", help=words)
     add(
         "--seed",
         type=natural,

@@ -14,6 +14,10 @@ from spinntensor.commands.inputs import Shape
 from spinntensor.commands.interrupt import Interrupted, Interruptible, resuming
 from spinntensor.commands.networks import FILE, float_only, open_network, usual
 from spinntensor.commands.record import write_record
+from spinntensor.machine.current import chosen, use
+from spinntensor.machine.geometry import Machine
+from spinntensor.machine.grammar import Target
+from spinntensor.machine.record import Record, recording, to_json
 from spinntensor.nn import checkpoint as checkpoints
 from spinntensor.nn import data as nn_data
 from spinntensor.nn.callbacks import Callback, Checkpoint, CSVLogger, JSONLogger, Progress
@@ -53,6 +57,7 @@ def main(
     checkpoint: str | None = None,
     resume: str | None = None,
     log: str | None = None,
+    machine: str = "host",
     json: str | None = None,
     words: Sequence[str] = (),
 ) -> int:
@@ -64,7 +69,7 @@ def main(
     Others as the command line has them. Errors of the model, of data, and of files that cannot be written come before
     training begins.
     """
-    checkpoint = checkpoint or resume
+    checkpoint, where = checkpoint or resume, chosen(machine)
     save_file, json_file = save and writable(save, (FILE,)), json and writable(json)
     if checkpoint:
         writable(checkpoint, (".npz",))
@@ -73,13 +78,13 @@ def main(
     network, found = opened(model, data, seed)
     train = nn_data.Loader(found.train, batch, shuffle=True, seed=seed)
     rates = scheduled(RATES[optimizer] if lr is None else lr, schedule, len(train), epochs, warm_up)
-    chosen: Optimizer
+    rule: Optimizer
     if optimizer == "adam":
-        chosen = Adam(rates, weight_decay=weight_decay)
+        rule = Adam(rates, weight_decay=weight_decay)
     else:
-        chosen = SGD(rates, MOMENTUM, nesterov=True, weight_decay=weight_decay)
+        rule = SGD(rates, MOMENTUM, nesterov=True, weight_decay=weight_decay)
     loss = SparseCategoricalCrossentropy(not ends_in_softmax(network), label_smoothing)
-    network.compile(chosen, loss, ["accuracy"], format=format, seed=seed)
+    network.compile(rule, loss, ["accuracy"], format=format, seed=seed)
     if resume:
         checkpoints.restore(network, resume)
         log_.info("going on from %s", resume)
@@ -91,13 +96,21 @@ def main(
     held_out = nn_data.Loader(found.test, batch)
     _say(model, network, data, found)
     start = time.perf_counter()
-    try:
-        history = network.fit(train, epochs=epochs, validation_data=held_out, callbacks=callbacks, verbose=0)
-    except Interrupted as stop:
-        _tell(stop, checkpoint, words)
-        return 1
-    wall = time.perf_counter() - start
-    measured = network.evaluate(held_out)
+    with use(where), recording() as runs:
+        callbacks.append(steps := Steps(runs))
+        try:
+            history = network.fit(
+                train, epochs=epochs, validation_data=held_out, callbacks=callbacks, verbose=0
+            )
+        except Interrupted as stop:
+            _tell(stop, checkpoint, words)
+            return 1
+        wall = time.perf_counter() - start
+        measured = network.evaluate(held_out)
+    taken = steps.measured(where)
+    if taken:
+        each, planned = (taken[name] / steps.count for name in ("model_ms", "predicted_ms"))
+        print(f"{steps.count:,} steps on {where.name}: {each:,.2f} model ms each ({planned:,.2f} predicted)")
     print(f"accuracy {measured['accuracy']:.2%} on {len(found.test):,} held-out samples, {wall:.1f} s")
     if save_file:
         network.save(save_file)
@@ -107,10 +120,11 @@ def main(
     record: dict[str, Any] = {
         "model": model,
         "data": data,
+        "machine": where.name,
         "format": format,
         "epochs": epochs,
         "batch": batch,
-        "optimizer": chosen.config(),
+        "optimizer": rule.config(),
         "seed": seed,
         "samples": {"train": len(found.train), "held_out": len(found.test)},
         "classes": list(found.classes),
@@ -121,6 +135,7 @@ def main(
         "weights_sha256": digest(named_weights(network)),
         "saved": save,
         "wall_s": round(wall, 6),
+        **taken,
     }
     if json_file:
         write_record(json_file, record)
@@ -168,10 +183,47 @@ class EpochLines(Progress):
         """The line; above the bar, where both are on one terminal."""
         words = ", ".join(f"{k} {v:,}" if isinstance(v, int) else f"{k} {v:.4f}" for k, v in logs.items())
         line = f"epoch {epoch + 1}/{self.run.epochs}: {words}"
-        if self._bar is not None and self.out.isatty():
-            self._bar.console.print(line, highlight=False)
+        if self._bar is not None and self._bar.show() and self.out.isatty():
+            self._bar.print(line)
         else:
             print(line, file=self.out, flush=True)
+
+
+class Steps(Callback):
+    """What the update steps take on a machine: sums over all of them, and the record of the last one.
+
+    runs : on the machine, as `recording` collects them; those that are not needed any more are taken out.
+    """
+
+    def __init__(self, runs: list[Record]) -> None:
+        self.runs = runs
+        self.last: Record | None = None
+        self.count = self.cycles = self.instructions = 0
+        self.predicted = 0.0
+
+    def on_train_batch_end(self, step: int, logs: Logs) -> None:
+        """Add up the step that was just run; on the host there is nothing to add."""
+        if self.runs:
+            self.last = self.runs[-1]
+            self.count += 1
+            self.cycles += self.last.model_cycles
+            self.predicted += self.last.predicted_cycles
+            self.instructions += self.last.instructions
+            self.runs.clear()
+
+    def measured(self, where: Target) -> dict[str, Any]:
+        """What the record has of a machine: nothing of the host."""
+        if self.last is None:
+            return {}
+        assert isinstance(where, Machine)
+        clock = where.facts.clock_hz
+        return {
+            "steps": self.count,
+            "predicted_ms": self.predicted / clock * 1e3,
+            "model_ms": self.cycles / clock * 1e3,
+            "instructions": self.instructions,
+            "runs": [to_json(self.last, clock)],
+        }
 
 
 def _say(model: str, network: Model, data: str, found: Dataset) -> None:

@@ -25,6 +25,7 @@ from spinntensor.lower.site import dtype_of
 from spinntensor.machine.failures import CoreDiedError, LostPacketsError, StalledError, Waiting
 from spinntensor.machine.host import Counts
 from spinntensor.machine.record import CoreRecord, Record, Taken, layer_records, note
+from spinntensor.machine.watch import Standing, tell
 from spinntensor.ops.operation import Value
 from spinntensor.plan.energy import energy
 
@@ -136,6 +137,8 @@ class Session:
             self.monitor.write(self.sdram + worker.program, image.program(worker, self.sdram, count))
             self._user(worker.core, 1, 0)
         self.began = self.chip.cycles
+        self._told = self.began, self._awake
+        tell(self._standing(0))
         self.monitor.signal(SYNC[self._turn])
         self._turn ^= 1
         let_in = done = 0
@@ -147,6 +150,7 @@ class Session:
                 self.monitor.message(image.workers[0].core, CREDIT_PORT, 0, 0, self.batches + let_in, 0, 0)
             outcome = self.chip.run(SLICE)
             ready = self._done()
+            tell(self._standing(ready))
             self._check(outcome, ready > done or let_in < min(count, ready + self.depth), done, count)
             for batch in range(done, ready):
                 outputs: list[Value] = [self.read(i, self.batches + batch) for i in self._graph.outputs]
@@ -177,6 +181,20 @@ class Session:
         """Batches that all workers are done with."""
         periods = min(self.monitor.vcpu(w.core).user[1] for w in self.image.workers)
         return max(0, periods - self.image.phases)
+
+    @property
+    def _awake(self) -> int:
+        """Cycles in which workers executed, of all together."""
+        return sum(self.chip.core_of(w.core).awake_cycles for w in self.image.workers)
+
+    def _standing(self, done: int) -> Standing:
+        """How far this run has come."""
+        cycles, awake, count = self.chip.cycles, self._awake, len(self.image.workers)
+        before, awake_before = self._told
+        self._told = cycles, awake
+        busy = min(count, (awake - awake_before) / max(1, cycles - before))
+        ms = (cycles - self.began) / self._setting.facts.clock_hz * 1e3
+        return Standing(done * self.image.plan.batch, ms, busy, count)
 
     # What a run took, and what went wrong.
 

@@ -8,10 +8,10 @@ import signal
 
 import numpy as np
 import pytest
-from smalldata import small_data
+from smalldata import WIDTH, small_data
 
 from spinntensor.commands import train
-from spinntensor.nn import Model
+from spinntensor.nn import Model, mlp
 from spinntensor.nn.saving import digest
 from spinntensor.nn.weights import named_weights
 
@@ -58,6 +58,30 @@ def test_equal_commands_give_equal_bits(spinntensor, small, tmp_path):
         assert weights(spinntensor, tmp_path, *words, *other) != one
     for other in (["--seed", 1], ["--format", "bfp16"], ["--optimizer", "adam"], ["--schedule", "constant"]):
         assert weights(spinntensor, tmp_path, *words, *other) != one
+
+
+@pytest.mark.parametrize("format", ["float32", "bfp16"])
+def test_a_chip_trains_to_the_same_bits(spinntensor, small, tmp_path, format):
+    pytest.importorskip("unicorn")
+    network = tmp_path / "net.safetensors"
+    mlp((8,), (WIDTH,), 3).save(network)
+    words = ["train", network, "--data", small, "--epochs", 1, "--batch", 15, "--format", format, "--json"]
+    records = []
+    for machine in ("host", "chip"):
+        path = tmp_path / f"{machine}.json"
+        code, out, err = spinntensor(*words, path, "--machine", machine)
+        assert (code, err) == (0, "")
+        assert ("3 steps on chip: " in out) == (machine == "chip")
+        records.append(json.loads(path.read_text()))
+    host, chip = records
+    assert host["machine"] == "host" and "runs" not in host
+    assert chip["weights_sha256"] == host["weights_sha256"] and chip["history"] == host["history"]
+    (step,) = chip["runs"]
+    assert (step["batch"], step["batches"], chip["steps"]) == (15, 1, 3)
+    assert chip["model_ms"] > 2 * step["model_ms"]
+    assert {"matmul", "reduce", "map"} <= {layer["kind"] for layer in step["layers"]}
+    code, out, err = spinntensor("report", path)
+    assert (code, err) == (0, "") and "1 batch of 15, on chip" in out
 
 
 def test_a_folder_of_images_from_training_to_names(spinntensor, tmp_path, rng):

@@ -10,7 +10,7 @@ import pytest
 
 from spinntensor import nn
 from spinntensor.errors import DivergenceError, OperandError, OutputError
-from spinntensor.nn import callbacks, checkpoint, optimizers
+from spinntensor.nn import callbacks, checkpoint, optimizers, progress
 
 X = np.random.default_rng(5).normal(size=(20, 4)).astype(np.float32)
 Y = np.arange(20) % 3
@@ -146,7 +146,7 @@ def test_lines_for_epochs(capsys):
 
 
 def test_nothing_is_shown_where_there_is_no_terminal(capsys, monkeypatch):
-    monkeypatch.setattr(callbacks, "PATIENT", 0.0)
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
     small().fit(X, Y, epochs=2)
     assert capsys.readouterr() == ("", "")
 
@@ -158,7 +158,7 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize(("patience", "shown"), [(-1.0, True), (1e6, False)])
 def test_a_bar_appears_at_a_terminal_if_it_takes_long(monkeypatch, patience, shown):
-    monkeypatch.setattr(callbacks, "PATIENT", patience)
+    monkeypatch.setattr(progress, "PATIENCE", patience)
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("TERM", "xterm")
     small().fit(X, Y, epochs=2)
