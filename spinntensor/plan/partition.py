@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import islice, product
 from math import ceil, lcm, prod
 
 from spinntensor.lower.box import Span
@@ -108,15 +108,26 @@ def choose(
 
 
 def drafts(stage: Stage, ways: Sequence[Way], context: Context) -> tuple[Draft, ...]:
-    """Candidates, the quickest first: of each set of kernels the best few."""
+    """Candidates, the quickest first: of each set of kernels the best few, one of them with rims that they take."""
     failed: dict[tuple[str, frozenset[str]], list[Sizes]] = {}
     found: dict[frozenset[str], list[Draft]] = {}
     for way in ways:
         for sizes in sorted(way.combinations(), key=lambda s: (prod(s), s)):
             for draft in _drafts(stage, way, sizes, context, failed):
                 found.setdefault(draft.kernels, []).append(draft)
-    kept = [d for some in found.values() for d in sorted(some, key=_rank)[:FINALISTS]]
+    kept: list[Draft] = []
+    for some in found.values():
+        ranked = sorted(some, key=_rank)
+        first = next((i for i, draft in enumerate(ranked) if _takes_rims(stage, draft)), 0)
+        kept += ranked[:FINALISTS] + ranked[first : first + 1] * (first >= FINALISTS)
     return tuple(sorted(kept, key=_rank))
+
+
+def _takes_rims(stage: Stage, draft: Draft) -> bool:
+    """Whether there is a recipe for every size of its tiles."""
+    axes = _spans(stage, draft.way, draft.sizes)
+    sizes = product(*({stop - start for start, stop in spans} for spans in axes))
+    return _recipes(draft, tuple(sizes), frozenset()) is not None
 
 
 def laid_out(
@@ -126,12 +137,18 @@ def laid_out(
     loads: Sequence[float],
     allowed: frozenset[str] | None = None,
 ) -> tuple[Choice, ...]:
-    """The best candidates, and the best one by other kernels than theirs, tile by tile; the quickest first."""
+    """The best candidates, and the best one by other kernels than theirs, tile by tile; the quickest first.
+
+    Where the rims of all of them are such that no kernel takes them, the best one of the others.
+    """
     usable = [d for d in candidates if allowed is None or d.kernels <= allowed]
     kept = usable[:FINALISTS]
     names = {draft.recipe.kernel for draft in kept}
     kept += [d for d in usable[FINALISTS:] if d.recipe.kernel not in names][:1]
     choices = [c for c in (_laid_out(stage, d, context, loads) for d in kept) if c is not None]
+    if not choices:
+        others = (_laid_out(stage, d, context, loads) for d in usable[FINALISTS:])
+        choices = list(islice((c for c in others if c is not None), 1))
     return tuple(sorted(choices, key=lambda c: (c.score(context), c.recipe.kernel, c.sizes)))
 
 

@@ -19,7 +19,7 @@ from spinntensor.graph.graph import TensorType
 from spinntensor.lower import lower
 from spinntensor.machine import host
 from spinntensor.machine.geometry import ROOT, MachineError, chip, spinn3
-from spinntensor.nn.workload import inference
+from spinntensor.nn.workload import inference, training
 from spinntensor.ops import RULES
 from spinntensor.plan.execute import execute
 from spinntensor.plan.keep import lowered_with
@@ -192,6 +192,16 @@ def test_plans_in_floating_formats_and_of_training_have_the_bits_of_the_host(see
     assert all(same(a, b) for a, b in zip(got.outputs, want.outputs, strict=True))
     assert all(same(got.updates[v], want.updates[v]) for v in want.updates)
     assert got.counts == want.counts
+
+
+@pytest.mark.parametrize("dead", [0, 5, 10])
+def test_tiles_whose_rims_no_kernel_takes_give_way_to_others(dead):
+    """A gradient by the input, of a window as large as the image and two steps wide."""
+    x = nn.Input((5, 5, 3))
+    y = nn.Conv2D(12, 5, strides=2)(nn.Conv2D(8, 1, activation="relu")(x))
+    graph = training(nn.Model(x, nn.Dense(5)(nn.Flatten()(y)), seed=1), "float32", 1).graph
+    where = machine(np.random.default_rng(0), dead)
+    valid(plan(graph, where, objective="latency"), graph, where)
 
 
 def test_sums_are_split_where_results_are_few():
