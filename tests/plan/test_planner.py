@@ -24,7 +24,7 @@ from spinntensor.ops import RULES
 from spinntensor.plan.execute import execute
 from spinntensor.plan.keep import lowered_with
 from spinntensor.plan.planner import plan
-from spinntensor.plan.saving import digest
+from spinntensor.plan.saving import digest, dumps, loads
 
 
 @given(
@@ -147,8 +147,6 @@ def test_a_layer_far_bigger_than_its_neighbours_keeps_all_workers_busy():
 
 
 def test_json_has_what_was_promised():
-    from spinntensor.plan.saving import dumps, loads
-
     made = plan(small(5, 8), chip(), model="random", format="int8", batch=8)
     record = json.loads(dumps(made, 1.5))
     keys = "model machine format objective batch images_per_s images_per_s_host_fed latency_ms"
@@ -156,6 +154,12 @@ def test_json_has_what_was_promised():
     assert set(keys.split()) <= record.keys()
     wanted = {"name", "macs", "cycles", "bound_by", "kernel", "cores", "tile", "dtcm_bytes"}
     assert all(wanted <= layer.keys() for layer in record["layers"])
+    assert loads(dumps(made)) == made
+
+
+@pytest.mark.parametrize("format", ["float32", "bfp16"])
+def test_plans_in_floating_formats_are_written_and_read(format):
+    made = plan(small(5, 4, format), chip(), batch=4)
     assert loads(dumps(made)) == made
 
 

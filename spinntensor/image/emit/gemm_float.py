@@ -28,7 +28,7 @@ from spinntensor.kernels.block_float import magnitude_bits
 from spinntensor.lower.box import Span, sizes
 from spinntensor.plan.cut import Task
 from spinntensor.plan.recipe import Recipe
-from spinntensor.plan.recipes.gemm_float import Cut
+from spinntensor.plan.recipes.gemm_float import Cut, Lying
 
 SUMS, Y = Spot("sums"), Spot("y")
 
@@ -50,7 +50,8 @@ class _Tile:
         self.k = task.sums or (0, shapes[0][-1])
         detail: dict[str, Any] = dict(recipe.detail)
         m, n = sizes(task.box)
-        self.cut = Cut(m, n, self.k[1] - self.k[0], detail["chunk"], detail["group"], detail["lying"])
+        lying = Lying(*detail["lying"])
+        self.cut = Cut(m, n, self.k[1] - self.k[0], detail["chunk"], detail["group"], lying)
         self.bits = magnitude_bits(self.cut.k)
         self.turns = 0
 

@@ -7,7 +7,7 @@ order. Operands arrive as they lie in the SDRAM, A and B by their rows.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import lru_cache
 
 from spinntensor.errors import DTCMError
@@ -124,7 +124,7 @@ def matmul(m: int, n: int, k: int, chunk: int = 0, group: int = 8, lying: Lying 
         stores,
         m * n * k,
         0,
-        (("chunk", cut.chunk), ("group", group), ("lying", lying)),
+        (("chunk", cut.chunk), ("group", group), ("lying", astuple(lying))),
     )
 
 
@@ -193,7 +193,7 @@ def gemv(m: int, k: int, group: int = 8, lying: Lying | None = None) -> Recipe:
         moved("a", _a_bytes(cut), _groups(m, group) if cut.adjacent else m),
     )
     stores = (moved("y", cut.y_row * m), moved("counts", 8))
-    detail = (("chunk", k), ("group", group), ("lying", lying))
+    detail = (("chunk", k), ("group", group), ("lying", astuple(lying)))
     return Recipe("gemv_f32 4", regions(sizes), gathered(calls()), loads, stores, m * k, 0, detail)
 
 
