@@ -157,10 +157,10 @@ def features(dtype: type, shape: Shape) -> tuple[float, ...]:
     return 1, fast, fast * -(-n // UNROLL), fast * (11 if signed else 10) * n, slow, slow * n
 
 
-def work(shape: Shape) -> Work:
-    """10 cycles an element: load, 3 for the multiplication, 2 for rounding, 3 to clamp and count, store."""
+def work(dtype: type, shape: Shape) -> Work:
+    """10 cycles an element: load, 3 for the multiplication, 2 for rounding, 3 to clamp and count, store; `low` is one more."""
     elements = shape["m"] * shape["n"]
-    return Work(0, elements, 10 * elements)
+    return Work(0, elements, (11 if limits(dtype)[0] < 0 else 10) * elements)
 
 
 def kernel(name: str, dtype: type) -> Kernel:
@@ -176,7 +176,7 @@ def kernel(name: str, dtype: type) -> Kernel:
         result=picked,
         twin=partial(twin, name, dtype),
         features=partial(features, dtype),
-        work=work,
+        work=partial(work, dtype),
         clamped=partial(clamped, name, dtype),
         bench=(
             plain,
