@@ -158,7 +158,7 @@ def features(dtype: type, shape: Shape) -> tuple[float, ...]:
 
 
 def work(dtype: type, shape: Shape) -> Work:
-    """10 cycles an element: load, 3 for the multiplication, 2 for rounding, 3 to clamp and count, store; `low` is one more."""
+    """10 cycles an element: load, 3 to multiply, 2 to round, 3 to clamp and count, store; `low` is one more."""
     elements = shape["m"] * shape["n"]
     return Work(0, elements, (11 if limits(dtype)[0] < 0 else 10) * elements)
 
