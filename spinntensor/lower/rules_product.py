@@ -166,7 +166,11 @@ def _tiling(name: str) -> Tiling:
         "conv2d_weight": kind(CONV_WEIGHT),
     }
     split = Split(
-        partial(_axis, name), partial(_split_reads, name), partial(_partial, name), partial(_join, name)
+        partial(_axis, name),
+        partial(_split_reads, name),
+        partial(_partial, name),
+        partial(_join, name),
+        lambda site: dict(enumerate(_tops(site), 2)),
     )
     if name == "matmul":
         return Tiling(of[name], partial(_reads, name), partial(_run, name), split=split, macs=_matmul_macs)

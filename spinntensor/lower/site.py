@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -52,12 +52,14 @@ class Split:
     reads : boxes of the operands for a span of it; several where the span is no box. They do not overlap.
     partial : what a tile leaves, from the operands in each of these boxes.
     join : a box of the result from its parts, in the order of their spans.
+    beside : boxes of the operands, by their places, that cores read beside the parts: what exponents are made of.
     """
 
     axis: Callable[[Site], Axis | None]
     reads: Callable[[Site, Box, Span], list[Boxes]]
     partial: Callable[[Site, Box, Span, list[list[Value]]], Part]
     join: Callable[[Site, Box, list[Part]], Value | Counted]
+    beside: Callable[[Site], Mapping[int, Box]] = lambda site: {}
 
 
 @dataclass(frozen=True)

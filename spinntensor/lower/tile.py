@@ -68,17 +68,20 @@ class Work:
         """
         found: dict[int, list[Box]] = {}
         todo = [(i, box) for i in self.stage.results]
-        stop = -1
+        stop, beside = -1, list[tuple[int, Box]]()
         if sums is not None:
             _, site, split = self.summing
             boxes = split.reads(site, self._summed(box), sums)
             todo = [pair for some in boxes for pair in zip(site.node.inputs, some, strict=True)]
         elif joining:
-            stop = self.summing[0]
+            stop, site, split = self.summing
+            beside = [(site.node.inputs[place], at) for place, at in split.beside(site).items()]
         seen = set(todo)
         while todo:
             i, at = todo.pop()
             if i == stop:
+                todo += [pair for pair in beside if pair not in seen]
+                seen.update(beside)
                 continue
             if i not in self.sites:
                 found.setdefault(i, []).append(at)
