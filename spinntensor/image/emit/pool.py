@@ -72,7 +72,8 @@ def _pattern(
     for move in moves(x, room, inside):
         spot = Spot("x", corner + move.at, move.nbytes)
         actions.append(("x", Fetch("x", Where(move.offset), spot, move.nbytes)))
-    divisors, odd = _divisors(site, p, border, inside) if p.kind == MEAN else (None, 0)
+    spare = pixel > channels if found.whole else channels % LANES != 0
+    divisors, odd = _divisors(site, p, border, inside, spare) if p.kind == MEAN else (None, 0)
     if divisors is not None:
         region = "divisor" if found.whole else "divisors"
         actions.append(
@@ -126,14 +127,17 @@ def _fill(site: Site) -> int:
     return int(a["zero"] if counted else low) & 0xFF
 
 
-def _divisors(site: Site, p: Pool, border: Border, inside: tuple[int, int, int]) -> tuple[np.ndarray, int]:
-    """Divisors, uint32 [windows or 1, 4], and what is taken off after rounding."""
+def _divisors(
+    site: Site, p: Pool, border: Border, inside: tuple[int, int, int], spare: bool
+) -> tuple[np.ndarray, int]:
+    """Divisors, uint32 [windows or 1, 4], and what is taken off after rounding; `spare` says whether kernels take the
+    mean of what lies behind the channels as well."""
     node = site.node("avg_pool_q")
     assert node is not None
     a: dict[str, Any] = dict(attributes(node))
     low, count = limits(dtype_of(node.type.format))[0], p.window[0] * p.window[1]
     if a["multiplier"] is not None:
-        if inside[2] % LANES and _clamps(node, count):  # what lies behind the channels is a mean as well
+        if spare and _clamps(node, count):
             site.counts.uncounted.add(node.id)
         divisor, odd = scale_divisor(count, a["multiplier"], a["zero"] - low, a["zero_out"] - low)
         return np.array([divisor], np.uint32), odd
