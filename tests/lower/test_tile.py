@@ -46,7 +46,9 @@ def test_reads_are_what_is_fetched(form):
             seen = {}
             ordered = [part for _, part in sorted(found, key=lambda entry: entry[0])]
             work.join(box, ordered, fetch, lambda number, found: None)
-            assert work.reads(box, joining=True) == {i: hull(b) for i, b in seen.items()}
+            _, site, split = work.summing
+            beside = {site.node.inputs[place]: at for place, at in split.beside(site).items()}
+            assert work.reads(box, joining=True) == {i: hull(b) for i, b in seen.items()} | beside
 
 
 def test_boxes_of_views_at_home():
