@@ -28,7 +28,7 @@ class Runner(Protocol):
     """A graph made ready on a machine."""
 
     def run(self, batches: Sequence[Values]) -> Iterator[Result]:
-        """The results of batches, in order.
+        """The results of batches, in order; variables are those of the first batch, then what updates make of them.
 
         GraphError for an input or variable without a value, or one of another shape.
         """
@@ -42,8 +42,11 @@ class HostRunner:
 
     def run(self, batches: Sequence[Values]) -> Iterator[Result]:
         """See `Runner.run`."""
+        held: dict[int, Value] = {}
         for values in batches:
-            yield host.execute(self._program, values)
+            result = host.execute(self._program, {**values, **held})
+            held |= result.updates
+            yield result
 
 
 class ChipRunner:

@@ -170,3 +170,14 @@ def test_the_machine_in_use():
     with st.use("chip") as found:
         assert chosen() == found and found.name == "chip"
     assert chosen() == Host() and chosen("chip").name == "chip"
+
+
+def test_updates_hold_for_the_next_batch():
+    graph = small(0, 2, "float32", True)
+    given = values(graph, 3)
+    held, want = {}, []
+    for one in given:
+        (result,) = HostRunner(graph).run([one | held])
+        held = dict(result.updates)
+        want.append(result.outputs[0])
+    np.testing.assert_array_equal([r.outputs[0] for r in HostRunner(graph).run(given)], want)
