@@ -10,6 +10,9 @@ import spinntensor as st
 from spinntensor import nn
 from spinntensor.machine.record import recording
 from spinntensor.machine.session import Session
+from spinntensor.nn.workload import training
+from spinntensor.plan.keep import lowered_with
+from spinntensor.plan.planner import plan
 
 pytest.importorskip("unicorn")
 
@@ -153,6 +156,22 @@ def test_training_steps_have_the_hosts_bits(format):
 @pytest.mark.slow
 def test_twenty_steps_of_sgd():
     agree("bfp16", 20)
+
+
+@pytest.mark.parametrize("format", ["bfp16", "float32"])
+def test_each_gradient_is_computed_once_and_read_by_its_consumers(format):
+    model = residual()
+    model.compile(nn.SGD(0.05), nn.SparseCategoricalCrossentropy(from_logits=True), format=format)
+    graph, machine = training(model, format, 4).graph, where()
+    made = plan(graph, machine, batch=4)
+    lowered = lowered_with(graph, made.recomputed)
+    read = {"fill", "broadcast_to"}  # which kernels read as they work, and nobody computes
+    computed = [i for stage in lowered.stages for i in stage.nodes if lowered.graph[i].op not in read]
+    assert not made.recomputed and len(set(computed)) == len(computed)
+    nodes = [lowered.graph[number] for number in computed]
+    assert len({(node.op, node.inputs, node.attributes) for node in nodes}) == len(nodes)
+    shares = {share.stage for share in made.shares}
+    assert shares == {stage.number for stage in lowered.stages}
 
 
 def test_parameters_stay_on_the_chip_between_steps(monkeypatch):
