@@ -28,6 +28,7 @@ from spinntensor.machine.record import CoreRecord, Record, Taken, layer_records,
 from spinntensor.machine.watch import Standing, tell
 from spinntensor.ops.operation import Value
 from spinntensor.plan.energy import energy
+from spinntensor.plan.predict import run_cycles
 
 ENVIRONMENT = "SPINNTENSOR_STRICT"
 """Whether cores check every access."""
@@ -237,8 +238,7 @@ class Session:
     def _record(self, count: int, before: Sequence[CoreRecord], wall_s: float) -> Record:
         """The record of the run that just ended."""
         plan = self.image.plan
-        clock = self._setting.facts.clock_hz
-        predicted = plan.totals.latency_ms / 1e3 * clock + (count - 1) * plan.totals.period_cycles
+        predicted = run_cycles(plan, self._setting.facts, count)
         cores = []
         for one in before:
             now = vars(self._counted(one.core))
