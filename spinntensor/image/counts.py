@@ -27,8 +27,7 @@ class Counted:
     address : of the first record in SDRAM, in its first place.
     apart : bytes from place to place.
     records, stride : how many there are, and bytes from one to the next.
-    stage, node : whose numbers are counted.
-    kernel : that counts them.
+    node : whose numbers are counted.
     offset, names : byte of a record where its words begin, and what each of them counts.
     of : how many there should be; reported is what lacks. None where the words themselves are reported.
     """
@@ -37,9 +36,7 @@ class Counted:
     apart: int
     records: int
     stride: int
-    stage: int
     node: int
-    kernel: str
     offset: int
     names: tuple[str, ...]
     of: int | None = None
@@ -70,13 +67,13 @@ class Counts:
         key: tuple[int, object],
         records: int,
         stride: int,
-        counters: Mapping[int, tuple[int, str, tuple[str, ...]]],
+        counters: Mapping[int, tuple[int, tuple[str, ...]]],
         of: int | None = None,
     ) -> Where:
         """Where the records of a tile lie, one behind the other.
 
         key : number of the stage, and what tells its tiles apart; the same key has the same place.
-        counters : by the byte of a record where their words begin: node, kernel, and what the words count.
+        counters : by the byte of a record where their words begin: the node, and what the words count.
         of : see `Counted`.
         """
         if key not in self._known:
@@ -84,10 +81,8 @@ class Counts:
             turn = Turn(nbytes, self.copies, -self._phases[key[0]] % self.copies)
             at = self._constants.zeros(self.copies * nbytes).address
             self._known[key] = Where(at, self._places.turn(turn) if self.copies > 1 else 0)
-            for offset, (node, kernel, names) in counters.items():
-                self.table.append(
-                    Counted(at, nbytes, records, stride, key[0], node, kernel, offset, names, of)
-                )
+            for offset, (node, names) in counters.items():
+                self.table.append(Counted(at, nbytes, records, stride, node, offset, names, of))
         return self._known[key]
 
     def summed(self, read: Callable[[int, int], bytes], batch: int = 0) -> dict[int, dict[str, int]]:

@@ -51,7 +51,7 @@ class Sites:
         for offset, names in ((0, ("requantize", "avg_pool_q")), (WORD, ("add_q",))):
             node = site.node(*names)
             if node is not None and node.id not in self.counts.uncounted:
-                words[offset] = node.id, node.op, ("saturated",)
+                words[offset] = node.id, ("saturated",)
         if not words:
             return None
         return self.counts.place((share.stage, ("clamped", share.number)), 1, CLAMPED_BYTES, words)

@@ -93,7 +93,7 @@ class Scale:
 
     def counted(self, tile: object) -> Store:
         """How many results of a tile became infinite; `tile` tells it from others of its stage."""
-        counters = {0: (self.node.id, "convert_f32_result", ("overflowed",))}
+        counters = {0: (self.node.id, ("overflowed",))}
         place = self.site.counts.place((self.site.stage.number, tile), 1, SUM, counters)
         return Store("counts", Spot("counts", 0, SUM), place, SUM)
 

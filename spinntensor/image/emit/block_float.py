@@ -109,8 +109,8 @@ def cleared(site: Site) -> Fetch:
 def counted(site: Site, node: int, tile: object) -> Store:
     """The counts of a tile that matter; `tile` tells it from others of its stage."""
     counters = {
-        FINDING.offset: (node, "convert_f32_panel", ("nonfinite",)),
-        INFINITE.offset: (node, "convert_f32_result", ("overflowed",)),
+        FINDING.offset: (node, ("nonfinite",)),
+        INFINITE.offset: (node, ("overflowed",)),
     }
     place = site.counts.place((site.stage.number, tile), 1, SUM, counters)
     return Store("counts", Spot("counts", 0, SUM), place, SUM)

@@ -159,7 +159,6 @@ class Blocks:
         counters = {
             offset: (
                 self.made.nodes[p.instructions[number].link],
-                p.instructions[number].kernel,
                 COUNTED[p.instructions[number].kernel],
             )
             for number, offset in maps.counts_at(p).items()

@@ -126,7 +126,7 @@ def _left(site: Site, work: Indexed, task: Task, expected: int) -> Iterator[Acti
     nbytes = doubles(WORD * work.count)
     node = site.node("take", "scatter_add")
     assert node is not None
-    counters = {0: (node.id, "reduce_sum_s8", ("outside",))}
+    counters = {0: (node.id, ("outside",))}
     where = site.counts.place((site.stage.number, task), work.count, WORD, counters, expected)
     yield Store("counts", Spot("counts", 0, nbytes), where, nbytes)
 
