@@ -27,6 +27,11 @@ def counts_of(name: str, operands: Operands) -> int:
     return word(name, "counts", operands.get("counts", ABOVE | BELOW), 0, ABOVE | BELOW)
 
 
+def counts_in(shape: Shape) -> int:
+    """What is counted in a call of this shape, also where a shape was drawn beyond the range of its switches."""
+    return shape["counts"] % ((ABOVE | BELOW) + 1)
+
+
 def clamp_words(zp: int, low: int, high: int, counts: int) -> dict[str, int]:
     """The fields of a record that say how results are clamped, and what of it is counted."""
     return {"range": high - low, "low": low, "odd": (zp - low) & 1, "counts": counts}
@@ -92,4 +97,4 @@ def sample_clamp(rng: np.random.Generator, dtype: Any, shape: Shape) -> dict[str
     zp = int(rng.integers(lowest, highest)) & ~1 | bool(odd)
     zp += 2 if relu and zp == 0 else 0
     low, high = (zp, int(rng.integers(zp, highest + 1))) if relu else (lowest, highest)
-    return {"zp": zp, "low": low, "high": high, "counts": shape["counts"] % (ABOVE + BELOW + 1)}
+    return {"zp": zp, "low": low, "high": high, "counts": counts_in(shape)}

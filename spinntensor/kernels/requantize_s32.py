@@ -18,6 +18,7 @@ from spinntensor.kernels.requantize_common import (
     bounds_of,
     clamp_of,
     clamp_words,
+    counts_in,
     counts_of,
     output,
     per_row,
@@ -151,7 +152,7 @@ def features(dtype: type, shape: Shape) -> tuple[float, ...]:
     """Call; unrolled rows, their blocks, the issue cycles of their elements; other rows and their elements."""
     rows, n = shape["m"], shape["n"]
     signed = limits(dtype)[0] < 0
-    every = shape["counts"] % 4 == BELOW or (shape["relu"] and not signed)
+    every = counts_in(shape) == BELOW or (shape["relu"] and not signed)
     slow = rows if every else min(shape["ties"] + shape["shifts"], rows)
     fast = rows - slow
     return 1, fast, fast * -(-n // UNROLL), fast * (11 if signed else 10) * n, slow, slow * n

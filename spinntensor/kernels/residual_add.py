@@ -14,7 +14,14 @@ from spinntensor.errors import RangeError
 from spinntensor.kernels.check import array, word
 from spinntensor.kernels.kernel import Call, Kernel, Operands, Shape, Work, given, room
 from spinntensor.kernels.quantize import RATIO_BITS, limits
-from spinntensor.kernels.requantize_common import beyond, clamp_of, clamp_words, counts_of, sample_clamp
+from spinntensor.kernels.requantize_common import (
+    beyond,
+    clamp_of,
+    clamp_words,
+    counts_in,
+    counts_of,
+    sample_clamp,
+)
 
 WORDS = 4
 PLAIN, TIES, ODD, BYTES = range(4)
@@ -150,7 +157,7 @@ def sample(dtype: type, rng: np.random.Generator, shape: Shape, extreme: bool) -
 def features(dtype: type, shape: Shape) -> tuple[float, ...]:
     """Call; words or none, with ties or not, their blocks of four, their issue cycles; single bytes or none, each."""
     n, ties = shape["n"], shape["ties"]
-    bytewise = (limits(dtype)[0] < 0 and bool(shape["relu"])) or shape["counts"] % 4 == BELOW
+    bytewise = (limits(dtype)[0] < 0 and bool(shape["relu"])) or counts_in(shape) == BELOW
     words = 0 if bytewise else n // WORDS
     singles = n - WORDS * words
     odd = shape["odd"] and not shape["relu"]

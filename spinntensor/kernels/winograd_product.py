@@ -13,7 +13,7 @@ from spinntensor.kernels.check import array, word
 from spinntensor.kernels.kernel import Call, Kernel, Operands, Shape, Work, given, room
 from spinntensor.kernels.pack_outer import BLOCK, chunks_of, pairs_of
 from spinntensor.kernels.quantize import MAX_SHIFT, folded, has_ties, limits, requantize_rows
-from spinntensor.kernels.requantize_common import beyond, counts_of
+from spinntensor.kernels.requantize_common import beyond, clamp_of, counts_in, counts_of
 from spinntensor.kernels.winograd_pack import Winograd, bounds, convolve, pack_u, pack_v
 
 UNSIGNED, SIGNED, ANY = 0, 4, 8
@@ -71,10 +71,7 @@ def checked(name: str, winograd: Winograd, operands: Operands):
     dtype = np.dtype(operands.get("dtype", np.uint8))
     if dtype not in (np.dtype(np.uint8), np.dtype(np.int8)):
         raise OperandError(name, "dtype", dtype, "uint8 or int8", "choose one of them for the outputs")
-    lowest, highest = limits(dtype)
-    zp = word(name, "zp", operands.get("zp", 0), lowest, highest)
-    low = word(name, "low", operands.get("low", lowest), lowest, highest)
-    high = word(name, "high", operands.get("high", highest), low, highest)
+    zp, low, high = clamp_of(name, operands, dtype)
     sums = bounds(w, *limits(x.dtype))
     prove(name, winograd, sums)
     limit = [s + abs(b) for s, b in zip(sums, bias.tolist(), strict=True)]
@@ -217,7 +214,7 @@ def kernel(name: str, winograd: Winograd, most: int, bench: tuple[tuple[int, ...
             "p": shifts,
             "dtype": dtype,
             "gap": shape["gap"],
-            "counts": shape["counts"] % 4,
+            "counts": counts_in(shape),
         }
         if some == m:
             low = int(rng.integers(lowest, 0, endpoint=True))
