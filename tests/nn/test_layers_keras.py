@@ -133,7 +133,7 @@ def test_batch_norm_in_training(keras, rng):
     x = pair.input((5, 6))
     theirs, ours = pair.models([x], [pair.layer("BatchNorm", momentum=0.9)(x)], rng)
     data = samples(rng, 8, 5, 6)
-    wanted = keras.ops.convert_to_numpy(theirs([data]))
+    wanted = keras.ops.convert_to_numpy(theirs([data], training=True))
     found = ours.forward(data, mode=nn.Mode(training=True)).numpy()
     assert np.abs(found - wanted).max() < 2e-6
     for a, b in zip(theirs.get_weights(), ours.get_weights(), strict=True):
