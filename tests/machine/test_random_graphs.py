@@ -45,8 +45,8 @@ class Drawn:
 
 
 BYTES = Drawn((3, 8, 12, 16, 24), (None, "relu", "relu6"), (nn.MaxPool2D, nn.AveragePool2D), depthwise=True)
-FLOATS = Drawn((8, 12, 16, 24), (None, "relu", "leaky_relu", "tanh", "sigmoid"))
-TRAINED = Drawn((8, 12, 16), (None, "relu"), size=5, blocks=1, dead=(15, 14, 13, 10, 5))
+FLOATS = Drawn((1, 3, 5, 8, 12, 16, 24), (None, "relu", "leaky_relu", "tanh", "sigmoid"))
+TRAINED = Drawn((1, 3, 5, 8, 12, 16), (None, "relu"), size=5, blocks=1, dead=(15, 14, 13, 10, 5))
 
 
 @st.composite

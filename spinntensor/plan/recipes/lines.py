@@ -305,7 +305,8 @@ def lines_of(item: int, axes: tuple[Steps, ...], frame: Frame, run: int = 1, wri
     length = 1
     dims: list[tuple[int, int, int]] = []
     for size, apart, place in reversed(inner):
-        if not dims and apart == place * item:
+        behind = not written or apart <= doubles(length * item)
+        if not dims and apart == place * item and behind:
             length += (size - 1) * place
         elif dims and apart == dims[0][0] * dims[0][1]:
             dims[0] = (size * dims[0][0], dims[0][1], dims[0][2])
