@@ -1,7 +1,9 @@
-/* Plain C: IEEE 754 single arithmetic on bits, round to nearest even, subnormals kept, one NaN. */
+/* Plain C: IEEE 754 single arithmetic on bits, round to nearest even, subnormals kept, one NaN; sums, products, quotients
+ * and roots are counted where they overflow or are not valid. */
 #ifndef F32_REF_H
 #define F32_REF_H
 #include "abi.h"
+#include "f32_counted.h"
 
 /* Calls within a kernel would need a linker. */
 #define F32_INLINE static inline __attribute__((always_inline))
@@ -46,7 +48,7 @@ F32_INLINE int32_t f32_split_normal(uint32_t x, uint32_t *m)
     return e - zeros;
 }
 
-F32_INLINE uint32_t f32_add(uint32_t a, uint32_t b)
+F32_INLINE uint32_t f32_add_bits(uint32_t a, uint32_t b)
 {
     if ((a & ~F32_SIGN) < (b & ~F32_SIGN)) {
         const uint32_t t = a;
@@ -66,7 +68,12 @@ F32_INLINE uint32_t f32_add(uint32_t a, uint32_t b)
     return ma == mb ? 0 : f32_rounded(a & F32_SIGN, e + 1, ma - mb);
 }
 
-F32_INLINE uint32_t f32_mul(uint32_t a, uint32_t b)
+F32_INLINE uint32_t f32_add(uint32_t a, uint32_t b)
+{
+    return f32_counted(f32_add_bits(a, b), a, b);
+}
+
+F32_INLINE uint32_t f32_mul_bits(uint32_t a, uint32_t b)
 {
     const uint32_t sign = (a ^ b) & F32_SIGN, x = a & ~F32_SIGN, y = b & ~F32_SIGN;
     if (x >= F32_INF || y >= F32_INF)
@@ -79,7 +86,12 @@ F32_INLINE uint32_t f32_mul(uint32_t a, uint32_t b)
     return f32_rounded(sign, e, (uint32_t)(m >> 32) | ((uint32_t)m != 0));
 }
 
-F32_INLINE uint32_t f32_div(uint32_t a, uint32_t b)
+F32_INLINE uint32_t f32_mul(uint32_t a, uint32_t b)
+{
+    return f32_counted(f32_mul_bits(a, b), a, b);
+}
+
+F32_INLINE uint32_t f32_div_bits(uint32_t a, uint32_t b)
 {
     const uint32_t sign = (a ^ b) & F32_SIGN, x = a & ~F32_SIGN, y = b & ~F32_SIGN;
     if (x > F32_INF || y > F32_INF || (x == y && (x == 0 || x == F32_INF)))
@@ -100,7 +112,12 @@ F32_INLINE uint32_t f32_div(uint32_t a, uint32_t b)
     return f32_rounded(sign, e, q << 6 | (ma != 0));
 }
 
-F32_INLINE uint32_t f32_sqrt(uint32_t x)
+F32_INLINE uint32_t f32_div(uint32_t a, uint32_t b)
+{
+    return f32_counted(f32_div_bits(a, b), a, b);
+}
+
+F32_INLINE uint32_t f32_sqrt_bits(uint32_t x)
 {
     if ((x & ~F32_SIGN) == 0)
         return x;
@@ -120,6 +137,11 @@ F32_INLINE uint32_t f32_sqrt(uint32_t x)
         }
     }
     return f32_rounded(0, e + 127, root << 6 | (rest != 0));
+}
+
+F32_INLINE uint32_t f32_sqrt(uint32_t x)
+{
+    return f32_counted(f32_sqrt_bits(x), x, x);
 }
 
 F32_INLINE uint32_t f32_canonical(uint32_t x)

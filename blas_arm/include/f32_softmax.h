@@ -1,6 +1,7 @@
 /* Plain C: the IEEE operations that softmax needs, on float32 patterns, and the sums of its rows. */
 #ifndef SPINNTENSOR_F32_SOFTMAX_H
 #define SPINNTENSOR_F32_SOFTMAX_H
+#include "f32_counted.h"
 #include "f32_math.h"
 
 /* a + b, rounded to nearest even; no operand is NaN or +inf. */
@@ -93,7 +94,8 @@ F32_INLINE uint32_t f32_quotient(uint32_t a, uint32_t m, int32_t e, uint32_t rec
     return r + up + (ex >= 1 ? (uint32_t)(ex - 1) << 23 : 0);
 }
 
-/* The largest of a row (-0 < +0), or NaN where the row's softmax is NaN: with a NaN, a +inf, or nothing but -inf. */
+/* The largest of a row (-0 < +0), or NaN where the row's softmax is NaN: with a NaN, a +inf, or nothing but -inf.
+ * The last two are counted, a result each. */
 F32_INLINE uint32_t f32_row_max(const uint32_t *restrict x, uint32_t n)
 {
     int32_t top = (int32_t)F32_SIGN;
@@ -104,7 +106,10 @@ F32_INLINE uint32_t f32_row_max(const uint32_t *restrict x, uint32_t n)
         top = key > top ? key : top;
     }
     const uint32_t max = (uint32_t)top ^ ((uint32_t)(top >> 31) >> 1);
-    return nan || (max & ~F32_SIGN) >= F32_INF ? F32_NAN : max;
+    if (!nan && (max & ~F32_SIGN) < F32_INF)
+        return max;
+    CLAMPED_NOW[1] += nan ? 0 : n;
+    return F32_NAN;
 }
 
 /* Pairwise sums: after j + 1 terms the stack holds one sum for each bit set in j + 1, the largest block first. */

@@ -97,19 +97,23 @@ special:
     teqne   r11, lr
     orrne   r12, r12, #1
     F32_ROUND
+    F32_OVERFLOW r10, r11
     orr     r8, r8, r9
     b       store
 1:  cmp     r8, r5                  @ infinity
-    beq     nan
+    beq     invalid
     orr     r8, r5, r9
     b       store
 2:  cmp     r7, #0                  @ divided by zero
-    beq     nan
+    beq     invalid
+    F32_COUNT S_OVERFLOWED, r10, r11
     orr     r8, r5, r9
     b       store
 zero:
     mov     r8, r9
     b       store
+invalid:
+    F32_COUNT S_INVALID, r10, r11
 nan:
     orr     r8, r5, #QUIET
     b       store

@@ -36,9 +36,8 @@ slow:
     mov     r12, #STATE_BASE
     ldr     r12, [r12, #S_LINK]
     cmp     lr, #127
-    movgt   r9, #0x7f000000
-    orrgt   r9, r9, #0x00800000
-    addgt   pc, r12, #AFTER
+    movgt   lr, r12
+    bgt     overflow
     adds    r11, lr, #126
     bmi     1f
     movs    r9, r9, lsr #7
@@ -53,8 +52,13 @@ slow:
     cmp     r10, r11
     bhi     3f
     cmp     r9, #0
-    movpl   r9, r11
     movmi   r9, #0
+    addmi   pc, lr, #AFTER
+    cmp     r9, r11
+    addeq   pc, lr, #AFTER
+overflow:
+    F32_COUNT S_OVERFLOWED, r8, r10
+    PATTERN r9, 0x7f800000
     add     pc, lr, #AFTER
 3:  PATTERN r9, 0x7fc00000
     add     pc, lr, #AFTER

@@ -69,14 +69,12 @@
     ELEMENTS f32_log, 40, CONSTANTS, BODY
 
 slow:
-    movs    r7, r6, lsl #1
-    moveq   r6, #0xff000000
-    orreq   r6, r6, #0x00800000
-    addeq   pc, lr, #AFTER
     PATTERN r8, 0x7f800000
+    movs    r7, r6, lsl #1
+    beq     zero
     cmp     r6, r8
-    orrhi   r6, r8, #0x00400000
-    addhs   pc, lr, #AFTER
+    addeq   pc, lr, #AFTER
+    bhi     nan
     mov     r8, #STATE_BASE
     str     lr, [r8, #S_LINK]
     clz     r7, r6
@@ -93,4 +91,15 @@ slow:
     ROUND
     mov     r8, #STATE_BASE
     ldr     lr, [r8, #S_LINK]
+    add     pc, lr, #AFTER
+
+zero:
+    F32_COUNT S_OVERFLOWED, r7, r9
+    orr     r6, r8, #0x80000000
+    add     pc, lr, #AFTER
+nan:                                @ or negative
+    cmp     r7, r8, lsl #1
+    orr     r6, r8, #0x00400000
+    addhi   pc, lr, #AFTER
+    F32_COUNT S_INVALID, r7, r9
     add     pc, lr, #AFTER

@@ -79,7 +79,7 @@ row:
     cmp     r5, r6
     bhi     nan
     cmp     r7, r6
-    bhs     nan
+    bhs     invalid
     str     r4, [r12, #S_TOP]
 
     ldr     r0, [r12, #S_X]
@@ -189,6 +189,8 @@ next:
     ldr     sp, [r12, #S_SP]
     pop     {r4-r11, pc}
 
+invalid:                            @ infinite maximum
+    F32_COUNT S_INVALID, r8, r9, r3
 nan:
     orr     r6, r6, #0x00400000
 1:  str     r6, [r1], #4

@@ -29,10 +29,15 @@ special:
     moveq   r8, r7                  @ zeros
     beq     store
     cmp     r7, r5
+    blo     1f
     moveq   r8, r7
-    orrhi   r8, r5, #QUIET          @ NaN, negative
-    bhs     store
-    mov     r12, r7, lsl #8         @ subnormal
+    beq     store
+    cmp     r8, r5, lsl #1
+    orr     r8, r5, #QUIET
+    bhi     store                   @ NaN
+    F32_COUNT S_INVALID, r10, r11   @ negative
+    b       store
+1:  mov     r12, r7, lsl #8         @ subnormal
     clz     r11, r12
     mov     r12, r12, lsl r11
     rsb     r10, r11, #1

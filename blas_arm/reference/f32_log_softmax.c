@@ -21,6 +21,6 @@ void f32_log_softmax_ref(const struct f32_softmax *args)
         }
         const uint32_t log = f32_log_of(f32_tree_sum(&tree), args->log_table);
         for (uint32_t j = 0; j < n; j++)
-            y[j] = f32_add_of(y[j], log ^ F32_SIGN);
+            y[j] = f32_counted(f32_add_of(y[j], log ^ F32_SIGN), x[j], x[j]);
     }
 }

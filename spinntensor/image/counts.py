@@ -12,10 +12,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spinntensor.graph.graph import Graph
 from spinntensor.image.constants import Constants
 from spinntensor.image.emit.action import Where
 from spinntensor.image.places import Places, Turn
+from spinntensor.lower.stage import Stage
 from spinntensor.plan.layout import DOUBLE
+
+ARITHMETIC = frozenset(
+    f"f32_{name}"
+    for name in ("add", "sub", "mul", "div", "sqrt", "exp", "log", "softmax", "log_softmax", "reduce_sum")
+    + ("add_rows", "sub_rows", "mul_rows", "axpy", "scal", "ger")
+)
+"""Kernels of float32 that count overflows and results that are not valid."""
+_OPERATIONS = frozenset(
+    {"add", "subtract", "multiply", "divide", "sqrt", "exp", "log", "sum", "prod", "scatter_add"}
+    | {"sum_pool", "softmax", "log_softmax", "matmul", "conv2d", "conv2d_input", "conv2d_weight"}
+)
+
+
+def answering(graph: Graph, stage: Stage) -> int | None:
+    """The node that answers for what a stage's arithmetic on float32 counts: its last one that may overflow."""
+    nodes = [i for i in stage.nodes if graph[i].op in _OPERATIONS]
+    return nodes[-1] if nodes else None
 
 
 @dataclass(frozen=True)
@@ -52,7 +71,8 @@ class Counts:
     phases : of the stages.
     copies : places of each record: as many batches may be under way before the host has read them.
 
-    `uncounted` has the nodes whose kernels clamp without counting, or count padding as well.
+    `uncounted` has the nodes whose kernels clamp without counting, `padded` those whose kernels count padding as well:
+    of these, too, is said that they are not counted, where there is anything but 0.
     """
 
     def __init__(self, constants: Constants, places: Places, phases: Sequence[int], copies: int) -> None:
@@ -61,6 +81,7 @@ class Counts:
         self._known: dict[object, Where] = {}
         self.table: list[Counted] = []
         self.uncounted: set[int] = set()
+        self.padded: set[int] = set()
 
     def place(
         self,
@@ -102,4 +123,5 @@ class Counts:
                 reported = number if entry.of is None else entry.of - number
                 found.setdefault(entry.node, Counter())[name] += reported
         kept = {node: {name: n for name, n in names.items() if n} for node, names in found.items()}
-        return {node: names for node, names in kept.items() if names}
+        unsure = {node: {"uncounted": 1} for node in self.padded if kept.get(node)}
+        return {node: names for node, names in (kept | unsure).items() if names}

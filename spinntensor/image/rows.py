@@ -9,7 +9,7 @@ from spinntensor.abi.memory import CLAMPED_BYTES
 from spinntensor.abi.struct import WORD
 from spinntensor.graph.graph import Graph
 from spinntensor.image.constants import Constants
-from spinntensor.image.counts import Counts
+from spinntensor.image.counts import ARITHMETIC, Counts, answering
 from spinntensor.image.emit import table
 from spinntensor.image.emit.action import TileCode, Where
 from spinntensor.image.emit.site import Site
@@ -45,13 +45,9 @@ class Sites:
     counts: Counts
 
     def clamped(self, share: Share) -> Where | None:
-        """Where a share says what its kernels clamped, results and sums of branches; None where nobody asks."""
+        """Where a share says what its kernels clamped, or what overflowed; None where nobody asks."""
         site = self.sites[share.stage]
-        words = {}
-        for offset, names in ((0, ("requantize", "avg_pool_q")), (WORD, ("add_q",))):
-            node = site.node(*names)
-            if node is not None and node.id not in self.counts.uncounted:
-                words[offset] = node.id, ("saturated",)
+        words = clamped_words(site, share.step == JOIN)
         if not words:
             return None
         return self.counts.place((share.stage, ("clamped", share.number)), 1, CLAMPED_BYTES, words)
@@ -67,6 +63,25 @@ class Sites:
         for task, worker in site.cut:
             if worker == share.worker:
                 yield table.tile(site, task)
+
+
+def clamped_words(site: Site, join: bool) -> dict[int, tuple[int, tuple[str, ...]]]:
+    """What the two words mean in which kernels of a stage count, as `Counts.place` takes it.
+
+    Bytes: results that were clamped, and sums of branches. float32: overflows and results that are not valid, of all
+    the stage's arithmetic together.
+    """
+    words: dict[int, tuple[int, tuple[str, ...]]] = {}
+    recipes = (site.joins if join else site.recipes).values()
+    overflowing = answering(site.lowered.graph, site.stage)
+    if overflowing is not None and any(c.kernel in ARITHMETIC for recipe in recipes for c in recipe.calls):
+        words[0] = overflowing, ("overflowed", "invalid")
+        return words
+    for offset, names in ((0, ("requantize", "avg_pool_q")), (WORD, ("add_q",))):
+        node = site.node(*names)
+        if node is not None and node.id not in site.counts.uncounted:
+            words[offset] = node.id, ("saturated",)
+    return words
 
 
 def sites_of(plan: Plan, graph: Graph, machine: Machine) -> Sites:

@@ -55,6 +55,14 @@ def canonical(x: np.ndarray) -> np.ndarray:
     return y
 
 
+def events(y: np.ndarray, *operands: np.ndarray) -> tuple[int, int]:
+    """What a kernel counts in its results `y`: infinities of finite operands, NaN of operands that are none."""
+    finite, number = np.isfinite(operands[0]), ~np.isnan(operands[0])
+    for operand in operands[1:]:
+        finite, number = finite & np.isfinite(operand), number & ~np.isnan(operand)
+    return int(np.count_nonzero(np.isinf(y) & finite)), int(np.count_nonzero(np.isnan(y) & number))
+
+
 def numbers(rng: np.random.Generator, shape: Any, extreme: bool) -> np.ndarray:
     """Normal numbers of similar size or, when extreme, special values and random bits among them."""
     ordinary = (rng.standard_normal(shape) + np.copysign(0.001, rng.standard_normal(shape))).astype(

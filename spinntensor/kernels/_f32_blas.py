@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from spinntensor.abi.float_vector import F32_AXPY, F32_GER, F32_SCAL
-from spinntensor.kernels._f32 import canonical, numbers, rounds_of, scalar, vector, word_of, words_in
+from spinntensor.kernels._f32 import canonical, events, numbers, rounds_of, scalar, vector, word_of, words_in
 from spinntensor.kernels.check import array
 from spinntensor.kernels.kernel import Call, Kernel, Operands, Shape, Work, room
 
@@ -60,16 +60,28 @@ def declare(name: str) -> Kernel:
         shape = operands["a" if op == "ger" else "x"].shape
         return outputs[key].view(np.float32).reshape(shape)
 
-    def twin(operands: Operands) -> np.ndarray:
-        """Products, then sums: NumPy rounds each of them."""
+    def computed(operands: Operands) -> tuple[np.ndarray, list[tuple[int, int]]]:
+        """Products, then sums, which NumPy rounds one by one; and what is counted in each."""
         alpha, x, y, a = checked(operands)
         with np.errstate(all="ignore"):
             product = np.multiply(alpha, x)
+            counted = [events(product, np.full_like(x, alpha), x)]
             if y is None:
-                return canonical(product)
-            if a is None:
-                return canonical(np.add(product, y))
-            return canonical(np.add(np.multiply(product[:, None], y[None, :]), a))
+                return canonical(product), counted
+            if a is not None:
+                factors, product = product[:, None], np.multiply(product[:, None], y[None, :])
+                counted.append(events(product, factors, y))
+            total = np.add(product, y if a is None else a)
+        return canonical(total), [*counted, events(total, product, y if a is None else a)]
+
+    def twin(operands: Operands) -> np.ndarray:
+        """Products, then sums."""
+        return computed(operands)[0]
+
+    def clamped(operands: Operands) -> tuple[int, int]:
+        """What overflows and what is not valid, in products and in sums."""
+        overflowed, invalid = zip(*computed(operands)[1], strict=True)
+        return sum(overflowed), sum(invalid)
 
     def features(shape: Shape) -> tuple[float, ...]:
         """Call, (rows,) rounds and elements."""
@@ -84,4 +96,4 @@ def declare(name: str) -> Kernel:
 
     dims = {"m": (1, 6), "n": (1, 20)} if op == "ger" else {"n": (1, 60)}
     bench: tuple[Shape, ...] = ({"m": 32, "n": 32},) if op == "ger" else ({"n": 1024},)
-    return Kernel(name, _ARGS[op], dims, sample, lower, result, twin, features, work, bench)
+    return Kernel(name, _ARGS[op], dims, sample, lower, result, twin, features, work, bench, clamped)

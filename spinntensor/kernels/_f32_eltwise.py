@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from spinntensor.abi.float_vector import F32_BINARY, F32_MAP
-from spinntensor.kernels._f32 import bits, canonical, numbers, rounds_of, scalar, vector, words_in
+from spinntensor.kernels._f32 import bits, canonical, events, numbers, rounds_of, scalar, vector, words_in
 from spinntensor.kernels.check import array
 from spinntensor.kernels.kernel import Call, Kernel, Operands, Shape, Work, room
 
@@ -87,6 +87,13 @@ def declare(name: str) -> Kernel:
                 return canonical(_OPERATIONS[op](a, b))
             return canonical(extreme_of("min" if op == "min" else "max", a, np.broadcast_to(b, a.shape)))
 
+    def clamped(operands: Operands) -> tuple[int, int]:
+        """Of arithmetic, what overflows and what is not valid."""
+        a, b = checked(operands)
+        if op in _OPERATIONS:
+            return events(twin(operands), a, b)
+        return events(twin(operands), a) if op == "sqrt" else (0, 0)
+
     def features(shape: Shape) -> tuple[float, ...]:
         """Call, rounds and elements."""
         return (1, rounds_of(shape["n"]), shape["n"])
@@ -100,4 +107,4 @@ def declare(name: str) -> Kernel:
         ({"n": 1024},) if unary else ({"n": 1024, "scalar": 0}, {"n": 1024, "scalar": 1})
     )
     args = F32_MAP if unary else F32_BINARY
-    return Kernel(name, args, dims, sample, lower, result, twin, features, work, bench)
+    return Kernel(name, args, dims, sample, lower, result, twin, features, work, bench, clamped)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from spinntensor.abi.float_vector import F32_REDUCE, F32_SUM
-from spinntensor.kernels._f32 import bits, canonical, numbers, rounds_of
+from spinntensor.kernels._f32 import bits, canonical, events, numbers, rounds_of
 from spinntensor.kernels._f32_eltwise import extreme_of
 from spinntensor.kernels.check import array
 from spinntensor.kernels.kernel import Call, Kernel, Operands, Shape, Work, given, room
@@ -21,11 +21,17 @@ def tree_sums(x: np.ndarray) -> np.ndarray:
 
     Level by level this adds neighbours, and an element left over goes to the next level as it is.
     """
-    with np.errstate(all="ignore"):
-        while x.shape[1] > 1:
-            pairs = x[:, 0:-1:2] + x[:, 1::2]
-            x = np.concatenate([pairs, x[:, -1:]], axis=1) if x.shape[1] % 2 else pairs
+    while x.shape[1] > 1:
+        *_, x = _level(x)
     return canonical(x[:, 0])
+
+
+def _level(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What is added to what in a level of the tree, and the next level's elements, the sums first."""
+    a, b = x[:, 0:-1:2], x[:, 1::2]
+    with np.errstate(all="ignore"):
+        sums = a + b
+    return a, b, np.concatenate([sums, x[:, -1:]], axis=1) if x.shape[1] % 2 else sums
 
 
 def levels_of(n: int) -> tuple[int, int, int]:
@@ -77,6 +83,17 @@ def declare(name: str) -> Kernel:
             return canonical(best)
         return np.argmax(np.abs(x) if op == "iamax" else x, axis=1).astype(np.int32)
 
+    def clamped(operands: Operands) -> tuple[int, int]:
+        """Of sums, the additions that overflow or are not valid."""
+        if op != "reduce_sum":
+            return 0, 0
+        x, counted = checked(operands), (0, 0)
+        while x.shape[1] > 1:
+            a, b, x = _level(x)
+            overflowed, invalid = events(x[:, : a.shape[1]], a, b)
+            counted = counted[0] + overflowed, counted[1] + invalid
+        return counted
+
     def features(shape: Shape) -> tuple[float, ...]:
         """Call, rows, rounds and elements; for sums also levels and elements left over."""
         m, n = shape["m"], shape["n"]
@@ -93,4 +110,4 @@ def declare(name: str) -> Kernel:
     args = F32_SUM if op == "reduce_sum" else F32_REDUCE
     dims = {"m": (1, 5), "n": (1, 40)}
     bench: tuple[Shape, ...] = ({"m": 8, "n": 256}, {"m": 2, "n": 1000})
-    return Kernel(name, args, dims, sample, lower, result, twin, features, work, bench)
+    return Kernel(name, args, dims, sample, lower, result, twin, features, work, bench, clamped)

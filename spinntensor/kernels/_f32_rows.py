@@ -8,7 +8,7 @@ import numpy as np
 
 from spinntensor.abi.float_vector import F32_ROWS
 from spinntensor.errors import OperandError
-from spinntensor.kernels._f32 import bits, canonical, numbers, rounds_of, words_in
+from spinntensor.kernels._f32 import bits, canonical, events, numbers, rounds_of, words_in
 from spinntensor.kernels.check import array
 from spinntensor.kernels.kernel import Call, Kernel, Operands, Shape, Work, room
 
@@ -73,6 +73,11 @@ def declare(name: str) -> Kernel:
         with np.errstate(all="ignore"):
             return canonical(_OPERATIONS[op](a[::2] if operands.get("pairs") else a, b))
 
+    def clamped(operands: Operands) -> tuple[int, int]:
+        """What overflows and what is not valid."""
+        a, b = checked(operands)
+        return events(twin(operands), a[::2] if operands.get("pairs") else a, b)
+
     def features(shape: Shape) -> tuple[float, ...]:
         """Call, rows, rounds and elements."""
         m, n = shape["m"], shape["n"]
@@ -85,4 +90,4 @@ def declare(name: str) -> Kernel:
 
     bench = ({"m": 16, "n": 64, "form": 1}, {"m": 64, "n": 16, "form": 2}, {"m": 16, "n": 64, "form": 3})
     dims = {"m": (1, 8), "n": (1, 20), "form": (0, 3)}
-    return Kernel(name, F32_ROWS, dims, sample, lower, result, twin, features, work, bench)
+    return Kernel(name, F32_ROWS, dims, sample, lower, result, twin, features, work, bench, clamped)

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from spinntensor.abi.float_math import F32_UNARY
+from spinntensor.kernels._f32 import events
 from spinntensor.kernels.check import array
 from spinntensor.kernels.kernel import Call, Kernel, Operands, Shape, Work, given, room
 
@@ -76,6 +77,10 @@ def declare(
         every(bits(x).reshape(-1), table(), y)
         return y.reshape(x.shape)
 
+    def clamped(operands: Operands) -> tuple[int, int]:
+        """What overflows and what is not valid."""
+        return events(twin(operands).view(np.float32), checked(operands))
+
     def features(shape: Shape) -> tuple[float, ...]:
         """Call, rounds of four and elements; elements off the main path may take fewer or more cycles."""
         return 1, -(-shape["n"] // 4), shape["n"]
@@ -84,4 +89,4 @@ def declare(
         return Work(0, shape["n"], shape["n"] * bound)
 
     dims, bench = {"n": (1, 300)}, ({"n": 1024}, {"n": 64})
-    return Kernel(name, F32_UNARY, dims, sample, lower, result, twin, features, work, bench)
+    return Kernel(name, F32_UNARY, dims, sample, lower, result, twin, features, work, bench, clamped)

@@ -23,7 +23,7 @@ WORDS = {
     "invalid": "results are NaN though no operand is",
     "saturated": "elements were clamped to the range of their format",
     "lost": "elements other than 0 became 0",
-    "uncounted": "operations ran on a core that does not count what they clamp",
+    "uncounted": "operations may have overflowed or clamped: cores count their padding too, or nothing",
 }
 """What each count means."""
 

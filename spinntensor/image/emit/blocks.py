@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from spinntensor.image.counts import answering
 from spinntensor.image.emit import chain_words
 from spinntensor.image.emit.action import Action, Fetch, Spot, Step, Store, Where, Word
 from spinntensor.image.emit.held import Held
@@ -43,6 +44,9 @@ class Blocks:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_turns", self.on.groups * len(self.parts))
+        found = answering(self.site.lowered.graph, self.site.stage)
+        if self.on.pads is not None and found is not None:  # what is computed of it counts as well
+            self.site.counts.padded.add(found)
 
     @cached_property
     def program(self) -> Program:

@@ -52,7 +52,7 @@ def _sum(site: Site, box: Box) -> list[Action]:
     }
     n = moved["y"][-1].at + moved["y"][-1].nbytes
     if n != count(box):  # padding is added up as well
-        site.counts.uncounted.add(node.id)
+        site.counts.padded.add(node.id)
     kernel, words = kept(site, n, lambda: sum_words(node, 0, n))
     actions: list[Action] = [
         Fetch(name, line.where, Spot(name, line.at, line.nbytes), line.nbytes)

@@ -89,10 +89,8 @@ def _pattern(
         inner, pieces, room = winograd(box, stage.x, cut, operands)
         last, covered = site.node("requantize"), (room.plane // room.row, room.row // room.pixel)
         if covered != box.out and not any(kernel.startswith("requantize") for kernel in inner.kernels):
-            assert (
-                last is not None
-            )  # the products' kernels make bytes, and count them, of all that tiles cover
-            site.counts.uncounted.add(last.id)
+            assert last is not None
+            site.counts.padded.add(last.id)  # the products' kernels make bytes of all that tiles cover
         streams: tuple[str, ...] = ("w",)
     else:
         inner, pieces, room = _im2col(stage, box, start, operands, recipe)

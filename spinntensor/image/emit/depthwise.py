@@ -88,8 +88,9 @@ def _operands(site: Site, d: Depthwise, channels: Span) -> Operands:
     """Operands of the builder; channels behind the last have no weights, and the first one's factors."""
     node, last = site.node("conv2d"), site.node("requantize")
     assert node is not None and last is not None
-    site.counts.uncounted.add(last.id)  # the kernels of these convolutions count nothing
     given = requantisation(site, last, channels)
+    if given["counts"]:  # the kernels of these convolutions do not
+        site.counts.uncounted.add(last.id)
     w = integers(site, node.inputs[1])[:, :, 0, slice(*channels)]
     more = d.channels - w.shape[-1]
     factors = {name: np.pad(given[name], (0, more)) for name in ("bias", "m", "p")}

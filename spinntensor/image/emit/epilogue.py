@@ -79,7 +79,7 @@ def summed(
         blocks = size[-1] // room.block
         starts = [b * room.plane + i * room.row for b in range(blocks) for i in range(call.count // blocks)]
     if call.count * count != prod(size):
-        site.counts.uncounted.add(node.id)
+        site.counts.padded.add(node.id)
     found: list[tuple[str, Action]] = [
         (R, Fetch(R, Where(move.offset), Spot(R, move.at, move.nbytes), move.nbytes)) for move in arriving
     ]

@@ -145,6 +145,8 @@ def tile(site: Site, task: Task, recipe: Recipe) -> Iterator[Action]:
     yield from frame.fetch(site, X, OUTSIDE[node.op])
     kind = dict(recipe.detail)["kind"]
     if node.op == "sum_pool":
+        if kind != APART or pixel > WORD * (channels[1] - channels[0]):  # sums of no window, or of padding
+            site.counts.padded.add(node.id)
         yield from apart(w) if kind == APART else shared(w)
     else:
         yield from by_rows(w) if kind == ROWS else by_pixels(w)

@@ -138,7 +138,7 @@ def _divisors(
     low, count = limits(dtype_of(node.type.format))[0], p.window[0] * p.window[1]
     if a["multiplier"] is not None:
         if spare and _clamps(node, count):
-            site.counts.uncounted.add(node.id)
+            site.counts.padded.add(node.id)
         divisor, odd = scale_divisor(count, a["multiplier"], a["zero"] - low, a["zero_out"] - low)
         return np.array([divisor], np.uint32), odd
     if not p.divisors:
