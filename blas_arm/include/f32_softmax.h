@@ -4,8 +4,13 @@
 #include "f32_counted.h"
 #include "f32_math.h"
 
+/* A kernel that has more use for room than for speed says before that its code for sums is to stand there once. */
+#ifndef F32_SUM
+#define F32_SUM F32_INLINE
+#endif
+
 /* a + b, rounded to nearest even; no operand is NaN or +inf. */
-F32_INLINE uint32_t f32_add_of(uint32_t a, uint32_t b)
+F32_SUM uint32_t f32_add_of(uint32_t a, uint32_t b)
 {
     if (a << 1 < b << 1) {
         const uint32_t t = a;

@@ -1,4 +1,5 @@
 /* Plain C: log softmax of float32 rows: (x - max) - log(pairwise sum of exp(x - max)). */
+#define F32_SUM __attribute__((noinline)) static
 #include "abi.h"
 #include "f32_softmax.h"
 

@@ -121,6 +121,10 @@ def grain(steps: Steps, unit: int) -> int:
     return found
 
 
+class UnevenError(OperandError):
+    """The lines of an operand are not equally far apart in the DTCM; those of smaller groups may be."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """Equal pieces of lines: `rows` of them from line `first` on, elements `low` to `high` of each."""
@@ -285,6 +289,7 @@ def lines_of(item: int, axes: tuple[Steps, ...], frame: Frame, run: int = 1, wri
     Errors
     ------
     OperandError where its bytes lie so that neither transfers nor kernels that move words bring them together.
+    UnevenError where lines are not equally far apart among the elements.
     """
     units = frame.units or (1,) * len(frame.full)
     for steps, unit, got, size in zip(axes, units, frame.tile, frame.full, strict=True):
@@ -308,6 +313,9 @@ def lines_of(item: int, axes: tuple[Steps, ...], frame: Frame, run: int = 1, wri
         behind = not written or apart <= doubles(length * item)
         if not dims and apart == place * item and behind:
             length += (size - 1) * place
+        elif dims and place != dims[0][0] * dims[0][2]:
+            received = f"{dims[0][0]} lines {dims[0][2]} elements apart, {place} to the next ones"
+            raise UnevenError("map", "operand", received, "lines equally far apart", "cut along another axis")
         elif dims and apart == dims[0][0] * dims[0][1]:
             dims[0] = (size * dims[0][0], dims[0][1], dims[0][2])
         else:

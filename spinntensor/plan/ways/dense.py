@@ -68,15 +68,10 @@ def described(setting: Setting, stage: Stage) -> Product | None:
     if setting.scales(stage):
         return None
     known = all(setting.constant(i) for i in (node.inputs[1], *last.inputs[1:]))
-    if (
-        not stage.sums
-        or not known
-        or attributes(node)["b_zero"] != 0
-        or setting.form(node.inputs[1]) != "int8"
-    ):
+    if not known or attributes(node)["b_zero"] != 0 or setting.form(node.inputs[1]) != "int8":
         return None
     rows, columns = (axis.size for axis in stage.axes)
-    lies = _lies(setting, node.inputs[0], rows, stage.sums.size)
+    lies = _lies(setting, node.inputs[0], rows, setting.lowered.graph[node.inputs[0]].type.shape[-1])
     if lies is None:
         return None
     signed = setting.form(node.inputs[0]) == "int8", last.type.format == "int8"

@@ -14,7 +14,17 @@ from spinntensor.plan.recipe import Recipe
 from spinntensor.plan.recipes import maps as recipes
 from spinntensor.plan.recipes.chain import FULL, Extent
 from spinntensor.plan.recipes.chain_graph import Leaf, Mapped, mapped
-from spinntensor.plan.recipes.lines import WORD, Frame, Lines, axes_of, cuttable, joined, lines_of, units_of
+from spinntensor.plan.recipes.lines import (
+    WORD,
+    Frame,
+    Lines,
+    UnevenError,
+    axes_of,
+    cuttable,
+    joined,
+    lines_of,
+    units_of,
+)
 from spinntensor.plan.ways.setting import Setting
 from spinntensor.plan.ways.tiles import worker_tiles
 from spinntensor.plan.ways.way import Sizes, Way
@@ -102,7 +112,18 @@ class Maps:
     @lru_cache(1 << 12)  # noqa: B019  # stages are kept as long
     def on(self, tile: Sizes) -> Map:
         """A tile of these sizes; OperandError where its values lie so that no kernel brings them together."""
-        made = mapped(self.setting.lowered.graph, self.nodes, self.results, self.full, self.placed(tile))
+        *some, last = range(max(1, len(tile)))
+        for least in some:
+            try:
+                return self._in_groups(tile, least)
+            except UnevenError:
+                continue
+        return self._in_groups(tile, last)
+
+    def _in_groups(self, tile: Sizes, least: int) -> Map:
+        """A tile whose groups are numbered by at least so many of the first axes."""
+        graph, axes = self.setting.lowered.graph, (least, len(tile))
+        made = mapped(graph, self.nodes, self.results, self.full, self.placed(tile), groups=axes)
         frame = Frame(self.full, tile, self.pitch, made.prefix, self.units)
         layout, chain = self.setting.layout, made.chain
         loads = tuple(
