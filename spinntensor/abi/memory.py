@@ -14,10 +14,12 @@ DTCM_END = DTCM_BASE + DTCM_BYTES
 STATE_BASE = DTCM_BASE
 STATE_BYTES = 256
 
-# Two words of the state outlive a call: a kernel adds to them the numbers that it clamped and was asked to count.
+# Two words of the state outlive a call: a kernel adds to them the numbers that it clamped and was asked to count, or
+# that overflowed.
 CLAMPED_BYTES = 8
 CLAMPED = STATE_BASE + STATE_BYTES - CLAMPED_BYTES
-"""The first is for results of sums (requantisation, means), the second for sums of two branches."""
+"""Bytes: results of sums (requantisation, means), then sums of two branches. float32: infinities of finite operands,
+then NaN of operands that are none."""
 ABOVE, BELOW = 1, 2
 """What a kernel is asked to count: results above its clamp, or below it."""
 

@@ -75,7 +75,7 @@ SHARE = struct(
     ("tasks", "uint32_t", "address of its tasks"),
     ("count", "uint32_t", "tasks"),
     ("ring", "uint32_t", "routing key that is sent when all results lie in SDRAM; 0: none"),
-    ("clamped", "uint32_t", "base of the place for what its kernels clamped; 0: nobody asks"),
+    ("clamped", "uint32_t", "base of the place for what its kernels counted; 0: nobody asks"),
     ("waits", "uint32_t", "doorbells that it waits for"),
     *(
         (f"wait{i}", "uint32_t", "source << 24 | periods ago << 16 | rings of that period")

@@ -87,8 +87,8 @@ class Kernel:
     features : `shape -> numbers` whose weighted sum is the model cycles of a call; the weights are in `cycles.json`.
     work : `shape -> Work`.
     bench : shapes of the benchmark lines.
-    clamped : `operands -> (results, sums)`; what the call adds to the words in which kernels count what they clamp
-        (`abi.memory.CLAMPED`).
+    clamped : `operands -> (first, second)`; what the call adds to the words in which kernels count what they clamp or
+        what overflows (`abi.memory.CLAMPED`).
     """
 
     name: str

@@ -23,9 +23,9 @@ ALIGN = 8
 
 @dataclass(frozen=True)
 class Run:
-    """One finished call: its result in logical layout, what the core counted, and what the kernel clamped.
+    """One finished call: its result in logical layout, what the core counted, and what the kernel did.
 
-    clamped : results and sums, as `Kernel.clamped` has them.
+    clamped : the words in which it counts, as `Kernel.clamped` has them.
     """
 
     result: np.ndarray
