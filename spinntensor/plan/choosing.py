@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from spinntensor.errors import ITCMError, OperandError, UnsupportedError
+from spinntensor.errors import ITCMError, UnsupportedError
 from spinntensor.lower.stage import Lowered, Stage
 from spinntensor.machine.facts import Facts
 from spinntensor.plan import code
@@ -141,7 +141,8 @@ def cut_up(
     taken: Sequence[Draft],
     roles: Mapping[int, str],
 ) -> Chosen:
-    """Each stage laid out tile by tile; what is left over goes to the workers that have least so far."""
+    """Each stage laid out tile by tile; what is left over goes to the workers that have least so far. UnsupportedError
+    for a stage that no cut suits."""
     allowed = frozenset(kernel for draft in taken for kernel in draft.kernels)
     loads = [0.0] * context.workers
     choices: list[Choice] = []
@@ -151,9 +152,9 @@ def cut_up(
         usable = [d for d in some if d.kernels <= allowed and packed_bytes(stage, d) <= most]
         found = laid_out(stage, usable, context, loads) or laid_out(stage, some, context, loads, allowed)
         if not found:
-            raise OperandError(
-                stage.name, "tiles", "rims that no kernel takes", "a cut", "choose another batch"
-            )
+            node = setting.lowered.graph[stage.nodes[-1]]
+            words = "its operands lie so that no kernel takes what cuts leave over"
+            raise UnsupportedError({(f"{node.op} {node.type} ({words})", node.source): None})
         choices.append(found[0])
         runners.append(next((c for c in found[1:] if c.recipe != found[0].recipe), None))
         for worker, busy in enumerate(found[0].busy(context.facts)):

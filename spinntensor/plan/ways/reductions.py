@@ -67,11 +67,12 @@ class Reduce:
 
     @cached_property
     def together(self) -> tuple[tuple[int, ...], ...]:
-        """The axes of the operand that are taken as one: the reduced ones; axes of size 1 left out."""
+        """The axes of the operand that are taken as one: the reduced ones, which come first where all are of size 1;
+        else axes of size 1 left out."""
         kept = [(a,) for a, size in enumerate(self.shape) if size > 1 and a not in self.axes]
-        reduced = tuple(a for a in self.axes if self.shape[a] > 1) or self.axes
-        before = sum(a < reduced[0] for (a,) in kept)
-        return (*kept[:before], reduced, *kept[before:])
+        reduced = tuple(a for a in self.axes if self.shape[a] > 1)
+        before = sum(a < reduced[0] for (a,) in kept) if reduced else 0
+        return (*kept[:before], reduced or self.axes, *kept[before:])
 
     @cached_property
     def place(self) -> int:
@@ -86,7 +87,8 @@ class Reduce:
     @cached_property
     def pitch(self) -> int:
         """Elements in the DTCM from row to row of the last of these axes: padded as the most padded operand is, but for
-        several axes that are reduced together."""
+        several axes that are reduced together, and where an operand is a view of other rows: its elements may lie
+        equally far apart, which rows of the tile then do as well."""
         last = self.together[-1]
         if self.along == WHOLE or len(last) > 1:
             return self.full[-1]
@@ -94,8 +96,9 @@ class Reduce:
         inside = set(self.nodes)
         operands = [i for n in (*self.nodes, self.node.id) for i in graph[n].inputs if i not in inside]
         found = [layout(i) for i in operands if graph[i].type.size == prod(self.shape) > self.full[-1]]
-        rows = [one.row // one.item for one in found if not one.block and one.shape[-1] == self.full[-1]]
-        return max(rows, default=self.full[-1])
+        if any(one.shape[-1] != self.full[-1] for one in found):
+            return self.full[-1]
+        return max((one.row // one.item for one in found if not one.block), default=self.full[-1])
 
     @cached_property
     def units(self) -> Sizes:
